@@ -1,0 +1,101 @@
+# Needs make and a Python (3.11 to 3.13, with venv). `make` lists the targets.
+# Everything stays below this folder: .tools (uv), .venv (packages), .cache, _build.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV_VERSION := 0.13.9
+OWN_UV := .tools/uv-$(UV_VERSION)/bin/uv
+UV ?= $(OWN_UV)
+EXTRAS = $(EXTRA:%=--extra %)
+RUN := .venv/bin/python -m
+
+# .venv is the environment, whatever is active in the caller's shell.
+unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH JUPYTER_PATH
+export PIP_USER := 0
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+export IPYTHONDIR := $(CURDIR)/.venv/ipython
+export JUPYTER_PREFER_ENV_PATH := 1
+# Compiling a chapter's programs takes longer than running them, so they are kept between runs.
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+export NTKLIB_SCALE := $(SCALE)
+
+.PHONY: help
+help: ## list the targets
+	@echo "make TARGET [PYTHON=/path/to/python] [EXTRA=cuda13|cuda12] [SCALE=quick|book|full]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: book
+book: .venv/.synced ## run every chapter and build the book in _build/html
+	@.venv/bin/jupyter-book build --all -W --keep-going . ; \
+	echo "Built in $$SECONDS s. Open file://$(CURDIR)/_build/html/index.html"
+
+.PHONY: test
+test: lint ## lint, then test the library, the project, the book and every chapter (ARGS for pytest)
+	$(RUN) pytest $(ARGS)
+
+.PHONY: quick
+quick: .venv/.synced ## test the library and the project alone, without chapters and book
+	$(RUN) pytest -m "not chapter and not book" $(ARGS)
+
+.PHONY: lint
+lint: .venv/.synced ## check style, format and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+.PHONY: lab
+lab: .venv/.synced ## open the chapters in JupyterLab
+	$(UV) sync --locked --inexact $(EXTRAS) --group lab
+	$(RUN) jupyterlab chapters
+
+.PHONY: overview
+overview: .venv/.synced ## redraw the figure of the README and of the landing page
+	.venv/bin/python chapters/images/overview.py
+
+.PHONY: lock
+lock: $(filter $(OWN_UV),$(UV)) ## bring uv.lock up to date with pyproject.toml
+	$(UV) lock
+
+.PHONY: clean
+clean: ## remove what was built and cached, but not .venv and .tools
+	rm -rf _build .cache .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.synced: pyproject.toml uv.lock .tools/request $(filter $(OWN_UV),$(UV))
+	$(UV) sync --locked --python "$$(head -n 1 .tools/request)" $(EXTRAS)
+	@touch $@
+
+$(OWN_UV): | .tools/request
+	@python="$$(head -n 1 .tools/request)"; \
+	"$$python" -m venv --clear $(@D)/.. || { echo "$$python can't make a virtual environment:" \
+	  "install its venv (on Debian: apt install python3-venv), or give UV=/path/to/uv." >&2; exit 1; }
+	$(@D)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# Prints the interpreter behind a Python, or says why the project can't use it.
+define USABLE
+import os, sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    version = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(sys.executable + " is Python " + version + ": give PYTHON=/path/to/python, 3.11 to 3.13.")
+print(os.path.realpath(sys._base_executable))
+endef
+export USABLE
+
+# The Python and the extra last asked for. Rewritten only when they change, so that .venv follows.
+# Without PYTHON it is the first of these names that the project can use.
+.tools/request: FORCE
+	@mkdir -p .tools; found=""; \
+	if [ -n "$(PYTHON)" ]; then found="$$("$(PYTHON)" -c "$$USABLE")"; else \
+	  for name in python3 python3.13 python3.12 python3.11; do \
+	    if found="$$($$name -c "$$USABLE" 2>/dev/null)"; then break; fi; \
+	  done; \
+	fi; \
+	[ -n "$$found" ] || { echo "No Python 3.11 to 3.13 found: give PYTHON=/path/to/python." >&2; exit 1; }; \
+	request="$$found"$$'\n'"extra: $(EXTRA)"; \
+	[ "$$request" = "$$(cat $@ 2>/dev/null)" ] || echo "$$request" > $@
+
+.PHONY: FORCE
+FORCE:

@@ -1,0 +1,38 @@
+"""Spectral bias in the kernel regime, executable: the library behind the book.
+
+The modules follow the data: `measures` and `targets` pose a learning problem, `networks` and
+`kernels` give its tangent kernels, `spectrum` their eigenfunctions, `dynamics` the residual of a
+trained network and of its ideal limits, `ensembles` many independent ones, `theory` both sides of
+the theorems, `rates` the exponents, `claims` what was measured, and `plots` shows it.
+
+Spectra and differences of trajectories need double precision: run
+`jax.config.update("jax_enable_x64", True)` before the first array is made.
+"""
+
+from ntklib import (
+    claims,
+    dynamics,
+    ensembles,
+    kernels,
+    measures,
+    networks,
+    plots,
+    rates,
+    spectrum,
+    targets,
+    theory,
+)
+
+__all__ = [
+    "claims",
+    "dynamics",
+    "ensembles",
+    "kernels",
+    "measures",
+    "networks",
+    "plots",
+    "rates",
+    "spectrum",
+    "targets",
+    "theory",
+]

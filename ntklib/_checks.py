@@ -1,0 +1,150 @@
+"""What every public function asks of its input; each message says what to do about it."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsFloat
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def require_x64(purpose: str) -> None:
+    """Refuses to go on in single precision.
+
+    Args:
+      purpose: what needs double precision, the subject of the message.
+
+    Raises:
+      ValueError: `jax_enable_x64` is off.
+    """
+    if not jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            f"{purpose} needs float64, and JAX is in single precision: "
+            'run jax.config.update("jax_enable_x64", True) before the first array is made.'
+        )
+
+
+def whole_number(name: str, value: Any, *, least: int, most: int | None = None) -> int:
+    """Returns `value` as an int within [least, most], or says what is wrong with it."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
+    if number < least or (most is not None and number > most):
+        wanted = f"at least {least}" if most is None else f"between {least} and {most}"
+        raise ValueError(f"{name} must be {wanted}, got {number}.")
+    return number
+
+
+def positive(name: str, value: SupportsFloat) -> float:
+    """Returns `value` as a positive finite float, or says what is wrong with it."""
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a positive finite number, got {number}.")
+    return number
+
+
+def real_array(name: str, value: Any, axes: str | None = None) -> Array:
+    """Returns `value` as a finite floating-point array.
+
+    Args:
+      name: the argument's name, for the message.
+      value: an array, or what can become one.
+      axes: the expected axes by name, such as "n d"; None allows any number of axes.
+
+    Raises:
+      TypeError: the values are not real floating-point numbers.
+      ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
+    """
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{name} must hold real floating-point numbers, got dtype {array.dtype}.")
+    if axes is not None and array.ndim != len(axes.split()):
+        raise ValueError(
+            f"{name} must have the axes ({', '.join(axes.split())}), got shape {array.shape}."
+        )
+    if 0 in array.shape:
+        raise ValueError(f"{name} is empty (shape {array.shape}): give at least one entry.")
+    if isinstance(array, jax.core.Tracer):  # inside jit there are no values to look at
+        return array
+    bad = int(jnp.sum(~jnp.isfinite(array)))
+    if bad:
+        raise ValueError(
+            f"{name} holds {bad} NaN or infinite value(s) among {array.size}: "
+            "remove them or find out where they come from."
+        )
+    return array
+
+
+def same_length(name: str, length: int, other: str, other_length: int) -> None:
+    """Raises a ValueError unless the two lengths agree."""
+    if length != other_length:
+        raise ValueError(
+            f"{name} has {length} entries and {other} has {other_length}: they must agree."
+        )
+
+
+def increasing_times(times: Any) -> Float[Array, " s"]:
+    """Returns `times` as a float array, strictly increasing and non-negative."""
+    array = real_array("times", times, "s")
+    if float(array[0]) < 0:
+        raise ValueError(f"times must be non-negative, got {float(array[0])} first.")
+    falls = np.flatnonzero(np.diff(np.asarray(array)) <= 0)
+    if falls.size:
+        at = int(falls[0])
+        raise ValueError(
+            f"times must be strictly increasing, but times[{at}] = {float(array[at])} is followed "
+            f"by {float(array[at + 1])}: sort them and drop repetitions."
+        )
+    return array
+
+
+def on_sphere(name: str, points: Float[Array, "... d"]) -> None:
+    """Raises a ValueError unless every point has Euclidean norm 1; inside jit it can't tell."""
+    if isinstance(points, jax.core.Tracer):
+        return
+    norms = np.linalg.norm(np.asarray(points), axis=-1)
+    tolerance = 1e3 * float(np.finfo(points.dtype).eps)
+    worst = float(norms.flat[np.argmax(np.abs(norms - 1))])
+    if abs(worst - 1) > tolerance:
+        raise ValueError(
+            f"{name} must lie on the unit sphere, but one has norm {worst:.6g}: "
+            "divide each point by its norm."
+        )
+
+
+def symmetric_positive(name: str, gram: Any) -> Float[Array, "n n"]:
+    """Returns `gram` as a square, symmetric, positive semidefinite matrix.
+
+    Rounding is allowed for: asymmetry and negative eigenvalues up to 10⁻⁸ of the largest entry
+    and eigenvalue in double precision (10⁻³ in single).
+    """
+    matrix = real_array(name, gram, "n n")
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name} must be square, got shape {matrix.shape}.")
+    slack = float(jnp.sqrt(np.finfo(matrix.dtype).eps))
+    asymmetry = float(jnp.max(jnp.abs(matrix - matrix.T)) / jnp.max(jnp.abs(matrix)))
+    if asymmetry > slack:
+        raise ValueError(
+            f"{name} must be symmetric, but differs from its transpose by {asymmetry:.2g} of its "
+            "largest entry: use (K + K.T)/2 if that is rounding, or check the kernel's arguments."
+        )
+    values = np.linalg.eigvalsh(np.asarray(matrix))
+    if values[0] < -slack * values[-1]:
+        raise ValueError(
+            f"{name} must be positive semidefinite, but has the eigenvalue {values[0]:.3g} "
+            f"(largest {values[-1]:.3g}): it is no kernel's Gram matrix."
+        )
+    return matrix
+
+
+def increasing_sizes(name: str, sizes: Sequence[Any], *, least: int) -> np.ndarray:
+    """Returns at least `least` positive, strictly increasing sizes as a float array."""
+    array = np.asarray(sizes, dtype=float)
+    if array.ndim != 1 or array.size < least:
+        raise ValueError(f"{name} must list at least {least} sizes, got shape {array.shape}.")
+    if not (np.all(np.isfinite(array)) and array[0] > 0 and np.all(np.diff(array) > 0)):
+        raise ValueError(f"{name} must be positive and strictly increasing, got {array.tolist()}.")
+    return array

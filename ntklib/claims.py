@@ -1,0 +1,252 @@
+"""A claim of the paper, what was measured of it, and the verdict.
+
+A chapter makes one `Chapter` and ends the cell of each claim with `chapter.record(...)`. The
+claim then travels in the executed notebook, as an output of the type `MIME_TYPE`, wherever that
+notebook comes from: papermill, the book's execution cache or a reader's own session. `collect`
+reads it from there.
+"""
+
+import html
+import json
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+
+MIME_TYPE = "application/vnd.ntklib.claim+json"
+SCALES = ("quick", "book", "full")
+_RELATIONS = {"≤": lambda a, b: a <= b, "≥": lambda a, b: a >= b}
+
+
+class RefutedClaimError(AssertionError):
+    """What was measured contradicts the claim, and no explanation was given."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement and what was measured of it.
+
+    Attributes:
+      id: as in the book's table of claims, such as "corollary-2.width".
+      chapter: the notebook's name without its ending.
+      statement: what is claimed, in a sentence.
+      source: where it is stated.
+      measured: the number held against the bound.
+      relation: "≤" or "≥", between `measured` and `bound`.
+      bound: the number that the statement gives.
+      spread: the interval of `measured` over draws; both ends must satisfy the relation.
+      verdict: "holds", "holds, conservative" or "refuted".
+      note: by how much a guarantee is conservative, or why a refuted claim stands.
+      scale: "quick", "book" or "full".
+      device: what JAX ran on.
+      seed: of the chapter.
+      seconds: from the chapter's first cell to this claim.
+    """
+
+    id: str
+    chapter: str
+    statement: str
+    source: str
+    measured: float
+    relation: str
+    bound: float
+    spread: tuple[float, float]
+    verdict: str
+    note: str
+    scale: str
+    device: str
+    seed: int
+    seconds: float
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        low, high = self.spread
+        row = (
+            f"{self.measured:.3g} {self.relation} {self.bound:.3g}, spread [{low:.3g}, {high:.3g}]"
+        )
+        text = f"{self.id}: {self.verdict}. {self.statement} Measured {row}. {self.note}".strip()
+        markup = (
+            f'<div class="claim"><strong>{html.escape(self.id)}: {self.verdict}.</strong> '
+            f"{html.escape(self.statement)}<br>Measured {html.escape(row)}. "
+            f"{html.escape(self.note)}</div>"
+        )
+        return {MIME_TYPE: asdict(self), "text/plain": text, "text/html": markup}
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What all claims of a chapter share.
+
+    Attributes:
+      name: the notebook's name without its ending, such as "07-corollary-2".
+      scale: "quick" (tests, seconds), "book" (a laptop, a minute or two) or "full" (a GPU).
+      seed: from which every random key of the chapter comes.
+      started: the clock at the chapter's first cell.
+      recorded: the claims so far.
+
+    Raises:
+      ValueError: the scale is none of the three.
+    """
+
+    name: str
+    scale: str
+    seed: int
+    started: float = field(default_factory=time.perf_counter, repr=False)
+    recorded: list[Claim] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {self.scale!r}.")
+
+    def choose(self, *, quick: Any, book: Any, full: Any) -> Any:
+        """Returns the one of three settings that belongs to the chapter's scale."""
+        return {"quick": quick, "book": book, "full": full}[self.scale]
+
+    def record(
+        self,
+        id: str,
+        *,
+        statement: str,
+        source: str,
+        measured: float,
+        relation: str,
+        bound: float,
+        spread: Sequence[float],
+        guarantee: bool = False,
+        note: str = "",
+        explanation: str = "",
+    ) -> Claim:
+        """Holds a measurement against a statement.
+
+        The claim holds when the measured number and both ends of its spread satisfy the relation.
+        A guarantee that the whole spread beats is conservative.
+
+        Args:
+          id: as in the book's table of claims.
+          statement: what is claimed, in a sentence.
+          source: where it is stated.
+          measured: the number held against the bound.
+          relation: "≤" or "≥".
+          bound: the number that the statement gives.
+          spread: the interval of `measured` over draws, low and high.
+          guarantee: whether the bound is a guaranteed rate, which a measured one may beat.
+          note: what a reader of the number should know.
+          explanation: why a refuted claim stands; without it the chapter fails.
+
+        Returns:
+          The claim. Make it the last expression of its cell, so that the notebook holds it.
+
+        Raises:
+          RefutedClaimError: the relation fails and there is no explanation.
+          ValueError: the relation is unknown, a number is not finite, or the spread doesn't
+            contain the measured number.
+        """
+        if relation not in _RELATIONS:
+            raise ValueError(f"relation must be one of {', '.join(_RELATIONS)}, got {relation!r}.")
+        low, high = (float(end) for end in spread)
+        value, limit = float(measured), float(bound)
+        if not all(math.isfinite(number) for number in (value, limit, low, high)):
+            raise ValueError(
+                f"claim {id}: measured = {value}, bound = {limit} and spread = [{low}, {high}] "
+                "must be finite: find out what was not computed."
+            )
+        if not low <= value <= high:
+            raise ValueError(
+                f"claim {id}: spread = [{low}, {high}] must contain measured = {value}: "
+                "give its low end first."
+            )
+        holds = all(_RELATIONS[relation](number, limit) for number in (low, high))
+        conservative = holds and guarantee and limit not in (low, high)
+        if not holds and not explanation:
+            raise RefutedClaimError(
+                f"claim {id} is refuted: measured {value:.4g} (spread [{low:.4g}, {high:.4g}]) is "
+                f"not {relation} {limit:.4g}. Doubt the code, then the integrator, then the sample "
+                "size; if it stands, record it with an explanation."
+            )
+        if conservative:
+            note = f"{note} Better than guaranteed by {abs(value - limit):.2g}.".strip()
+        claim = Claim(
+            id=id,
+            chapter=self.name,
+            statement=statement,
+            source=source,
+            measured=value,
+            relation=relation,
+            bound=limit,
+            spread=(low, high),
+            verdict="holds, conservative" if conservative else "holds" if holds else "refuted",
+            note=note if holds else explanation,
+            scale=self.scale,
+            device=jax.devices()[0].device_kind,
+            seed=self.seed,
+            seconds=round(time.perf_counter() - self.started, 2),
+        )
+        self.recorded.append(claim)
+        return claim
+
+    def summary(self) -> "Summary":
+        """Returns the table of the claims recorded so far, paper against measured."""
+        return Summary(tuple(self.recorded))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A table of claims, for a notebook to show.
+
+    Attributes:
+      claims: its rows.
+    """
+
+    claims: tuple[Claim, ...]
+
+    def _repr_html_(self) -> str:
+        head = ("claim", "statement", "measured", "spread", "paper", "verdict")
+        rows = [
+            (
+                claim.id,
+                claim.statement,
+                f"{claim.measured:.3g}",
+                f"[{claim.spread[0]:.3g}, {claim.spread[1]:.3g}]",
+                f"{claim.relation} {claim.bound:.3g}",
+                claim.verdict,
+            )
+            for claim in self.claims
+        ]
+        body = "".join(_table_row("td", row) for row in rows)
+        return f"<table><thead>{_table_row('th', head)}</thead><tbody>{body}</tbody></table>"
+
+
+def _table_row(tag: str, cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def collect(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Reads the claims that executed notebooks hold.
+
+    Args:
+      paths: of the notebooks.
+
+    Returns:
+      One dictionary a claim, with the fields of `Claim`, ordered by chapter and place in it.
+
+    Raises:
+      ValueError: two claims have the same id.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(paths):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                claim = output.get("data", {}).get(MIME_TYPE)
+                if claim is None:
+                    continue
+                if claim["id"] in found:
+                    raise ValueError(
+                        f"claim {claim['id']} is recorded twice, by "
+                        f"{found[claim['id']]['chapter']} and {claim['chapter']}: give each its "
+                        "own id."
+                    )
+                found[claim["id"]] = claim
+    return list(found.values())

@@ -1,0 +1,144 @@
+r"""Independent repetitions over (θ₀, sample): the theorems hold with high probability over both."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import _checks, _integrator, kernels
+from ntklib.dynamics import Trajectory, closed_form, gradient_flow
+from ntklib.measures import Measure
+from ntklib.networks import Kernel, Network
+from ntklib.targets import Target
+
+
+def network_flows(
+    network: Network,
+    target: Target,
+    measure: Measure,
+    times: Float[Array, " s"],
+    key: Any,
+    *,
+    draws: int,
+    n: int | None = None,
+    **options: Any,
+) -> tuple[Trajectory, PyTree]:
+    """Gradient flows from independent initializations on independent samples.
+
+    Args:
+      network: finite width m.
+      target: f*.
+      measure: ρ.
+      times: where residuals are wanted, shape (s,).
+      key: a `jax.random.key`; the same key draws the same initializations whatever n is.
+      draws: how many repetitions b.
+      n: sample size; None for n = ∞.
+      **options: passed to `dynamics.gradient_flow`, such as rtol or progress.
+
+    Returns:
+      The trajectories, residuals of shape (b, s, q), and the initial parameters θ₀, each leaf
+      with a leading axis b.
+
+    Raises:
+      ValueError: draws or n is less than 1; or as `dynamics.gradient_flow` does.
+    """
+    draws = _checks.whole_number("draws", draws, least=1)
+    init_key, sample_key = jax.random.split(key)
+    params = jax.jit(jax.vmap(network.init))(jax.random.split(init_key, draws))
+    sample = None if n is None else _samples(measure, sample_key, draws, n)
+    flows = gradient_flow(
+        network.apply, params, target, measure, times, sample=sample, draws=True, **options
+    )
+    return flows, params
+
+
+def kernel_flows(
+    kernel: Kernel,
+    target: Target,
+    measure: Measure,
+    times: Float[Array, " s"],
+    key: Any,
+    *,
+    draws: int,
+    n: int,
+    progress: bool = True,
+) -> Float[Array, "b s q"]:
+    """Flows of a kernel (m = ∞) from r₀ = −f* on independent samples.
+
+    Args:
+      kernel: K, a JAX function. It is compiled once for each object and shape.
+      target: f*.
+      measure: ρ.
+      times: where residuals are wanted, shape (s,).
+      key: a `jax.random.key`.
+      draws: how many repetitions b.
+      n: sample size.
+      progress: whether a bar appears when the run is long.
+
+    Returns:
+      r_t at the nodes, shape (b, s, q).
+
+    Raises:
+      ValueError: draws or n is less than 1, or bad times.
+    """
+    samples = _samples(measure, key, _checks.whole_number("draws", draws, least=1), n)
+    ts = _checks.increasing_times(times)
+    labels = target(samples.reshape(-1, samples.shape[-1])).reshape(samples.shape[:-1])
+    batch = (samples, -labels, jnp.arange(draws))
+    with _integrator.progress_bar("kernel flow", draws, shown=progress) as bar:
+        return jax.block_until_ready(
+            _kernel_flows(
+                batch, measure.nodes, -target(measure.nodes), ts, bar,
+                kernel=kernel, side_by_side=jax.default_backend() != "cpu", progress=progress,
+            )
+        )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames=("kernel", "side_by_side", "progress"))
+def _kernel_flows(
+    batch: PyTree, nodes: Array, initial: Array, ts: Array, bar: Array, *,
+    kernel: Kernel, side_by_side: bool, progress: bool,
+) -> Float[Array, "b s q"]:  # fmt: skip
+    """Solves the flow of every draw of the batch (points, r̂₀, index)."""
+
+    def one(draw: tuple[Array, Array, Array]) -> Array:
+        points, residual, index = draw
+        if progress:
+            _integrator.report(bar, index, 1.0)
+        return closed_form(kernel(points, points), kernel(nodes, points), residual, initial, ts)
+
+    return _integrator.over_draws(one, batch, side_by_side=side_by_side)
+
+
+def kernel_distances(
+    network: Network,
+    params: PyTree,
+    grams: Mapping[str, Float[Array, "q q"]],
+    measure: Measure,
+) -> dict[str, Float[Array, " b"]]:
+    r"""The distances $\|K - K_0\|_{L^2(\rho\otimes\rho)}$ of independent initializations.
+
+    Args:
+      network: whose empirical kernel K₀ is taken.
+      params: initial parameters, each leaf with a leading axis b.
+      grams: kernels K at the nodes, by name.
+      measure: ρ.
+
+    Returns:
+      For each kernel one distance a draw, shape (b,).
+    """
+    distances: dict[str, list[Array]] = {name: [] for name in grams}
+    on_host = jax.device_get(params)  # whose slices cost no compilation
+    for draw in range(jax.tree.leaves(params)[0].shape[0]):
+        theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], on_host)
+        at_start = kernels.empirical(network.apply, theta_0, measure.nodes)
+        for name, gram in grams.items():
+            distances[name].append(kernels.distance(gram, at_start, measure))
+    return {name: jnp.stack(found) for name, found in distances.items()}
+
+
+def _samples(measure: Measure, key: Any, draws: int, n: int) -> Float[Array, "b n d"]:
+    return jax.vmap(lambda k: measure.sample(k, n))(jax.random.split(key, draws))

@@ -1,0 +1,191 @@
+r"""Input distributions ρ, each with nodes and weights that stand for ρ in every integral.
+
+One representation throughout: a function on X is the vector of its values at the nodes (last
+axis), $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$, and the operator of a kernel is
+$T_K = K(\text{nodes}, \text{nodes})\,\mathrm{diag}(w)$.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.special import roots_gegenbauer
+
+from ntklib import _checks
+
+MOST_NODES = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    r"""A probability measure ρ on X ⊂ ℝᵈ, with a quadrature rule for it.
+
+    Attributes:
+      name: what it is, for titles and messages.
+      nodes: quadrature nodes x_j, shape (q, d).
+      weights: their weights w_j > 0, summing to 1, shape (q,).
+      sampler: (key, n) ↦ n independent points of ρ, shape (n, d).
+    """
+
+    name: str
+    nodes: Float[Array, "q d"]
+    weights: Float[Array, " q"]
+    sampler: Callable[[Any, int], Float[Array, "n d"]]
+
+    def sample(self, key: Any, n: int) -> Float[Array, "n d"]:
+        """Draws n independent points of ρ.
+
+        Args:
+          key: a `jax.random.key`.
+          n: sample size, at least 1.
+
+        Raises:
+          ValueError: n is less than 1.
+        """
+        return self.sampler(key, _checks.whole_number("n", n, least=1))
+
+    def inner(self, a: Float[Array, "*#b q"], b: Float[Array, "*#b q"]) -> Float[Array, "*b"]:
+        r"""Returns $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$ over the last axis."""
+        return jnp.einsum("...q,...q,q->...", a, b, self.weights)
+
+    def norm(self, a: Float[Array, "*b q"]) -> Float[Array, "*b"]:
+        r"""Returns $\|a\|_{L^2(\rho)}$ over the last axis."""
+        return jnp.sqrt(self.inner(a, a))
+
+
+def circle(nodes: int) -> Measure:
+    """The uniform distribution on the unit circle, with equispaced nodes.
+
+    The rule is exact for trigonometric polynomials of degree below `nodes`.
+
+    Args:
+      nodes: their number q, at least 3.
+
+    Returns:
+      The measure; `nodes[j]` is (cos 2πj/q, sin 2πj/q).
+
+    Raises:
+      ValueError: fewer than 3 nodes, or x64 is off.
+    """
+    _checks.require_x64("A quadrature rule")
+    q = _checks.whole_number("nodes", nodes, least=3)
+    return Measure(
+        name="uniform on the circle",
+        nodes=points_at(equispaced_angles(q)),
+        weights=jnp.full(q, 1 / q),
+        sampler=lambda key, n: points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi)),
+    )
+
+
+def equispaced_angles(q: int) -> Float[Array, " q"]:
+    """Returns the angles 2πj/q, j = 0, …, q − 1, in radians."""
+    return jnp.asarray(2 * np.pi * np.arange(q) / q)
+
+
+def points_at(angles: Float[Array, "*b"]) -> Float[Array, "*b 2"]:
+    """Returns the points (cos θ, sin θ) of the unit circle; θ in radians."""
+    return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+
+
+def angles_of(points: Float[Array, "*b 2"]) -> Float[Array, "*b"]:
+    """Returns the angles θ ∈ (−π, π] of points of the plane, in radians."""
+    return jnp.arctan2(points[..., 1], points[..., 0])
+
+
+def sphere(d: int, degree: int) -> Measure:
+    r"""The uniform distribution on the sphere S^{d−1} ⊂ ℝᵈ, with a product rule.
+
+    Splitting $x = (t, \sqrt{1-t^2}\,y)$, $y \in S^{d-2}$, gives the weight $(1-t^2)^{(d-3)/2}$ for
+    t, so Gauss–Gegenbauer nodes in t times a rule on the smaller sphere integrate every polynomial
+    up to `degree` exactly (Stroud, Approximate Calculation of Multiple Integrals, 1971, §2.7).
+
+    Args:
+      d: dimension of the ambient space, at least 2.
+      degree: of the polynomials that are integrated exactly, at least 2. The rule has about
+        (degree/2)^{d−2}·degree nodes.
+
+    Returns:
+      The measure.
+
+    Raises:
+      ValueError: d or degree too small, more than 100,000 nodes, or x64 is off.
+    """
+    _checks.require_x64("A quadrature rule")
+    d = _checks.whole_number("d", d, least=2)
+    degree = _checks.whole_number("degree", degree, least=2)
+    count = (degree + 1) * (degree // 2 + 1) ** (d - 2)
+    if count > MOST_NODES:
+        raise ValueError(
+            f"sphere(d={d}, degree={degree}) needs {count} nodes, more than {MOST_NODES}: lower "
+            "degree, or use empirical() with uniformly drawn points."
+        )
+    nodes, weights = _sphere_rule(d, degree)
+    return Measure(
+        name=f"uniform on the sphere in {d} dimensions",
+        nodes=jnp.asarray(nodes),
+        weights=jnp.asarray(weights),
+        sampler=lambda key, n: _unit(jax.random.normal(key, (n, d))),
+    )
+
+
+def _unit(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    return points / jnp.linalg.norm(points, axis=-1, keepdims=True)
+
+
+def _sphere_rule(d: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns nodes (q, d) and weights (q,) of the product rule on S^{d−1}."""
+    if d == 2:
+        q = degree + 1
+        return np.asarray(points_at(equispaced_angles(q))), np.full(q, 1 / q)
+    inner, inner_weights = _sphere_rule(d - 1, degree)
+    t, t_weights = roots_gegenbauer(degree // 2 + 1, (d - 2) / 2)
+    radius = np.sqrt(1 - t**2)
+    first = np.repeat(t, len(inner))[:, None]
+    rest = (radius[:, None, None] * inner).reshape(-1, d - 1)
+    weights = np.outer(t_weights / t_weights.sum(), inner_weights).ravel()
+    return np.concatenate([first, rest], axis=1), weights
+
+
+def empirical(
+    points: Float[Array, "q d"], weights: Float[Array, " q"] | None = None, name: str = "empirical"
+) -> Measure:
+    """A distribution on finitely many points, such as a data set.
+
+    Args:
+      points: shape (q, d).
+      weights: probabilities of the points, shape (q,); equal ones by default.
+      name: for titles and messages.
+
+    Returns:
+      The measure; its `sample` draws with replacement.
+
+    Raises:
+      TypeError: points or weights are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, weights that are not probabilities, or
+        x64 is off.
+    """
+    _checks.require_x64("A quadrature rule")
+    nodes = _checks.real_array("points", points, "q d")
+    q = nodes.shape[0]
+    if weights is None:
+        probabilities = jnp.full(q, 1 / q, nodes.dtype)
+    else:
+        probabilities = _checks.real_array("weights", weights, "q")
+        _checks.same_length("weights", probabilities.shape[0], "points", q)
+        total = float(jnp.sum(probabilities))
+        if float(jnp.min(probabilities)) <= 0 or abs(total - 1) > 1e-6:
+            raise ValueError(
+                f"weights must be positive and sum to 1, got a sum of {total:.6g} and a least "
+                f"weight of {float(jnp.min(probabilities)):.6g}: divide them by their sum and "
+                "drop points of weight 0."
+            )
+    return Measure(
+        name=name,
+        nodes=nodes,
+        weights=probabilities,
+        sampler=lambda key, n: nodes[jax.random.choice(key, q, (n,), p=probabilities)],
+    )

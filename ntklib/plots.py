@@ -1,0 +1,138 @@
+"""House style: labelled axes, colour-blind safe, legible in the light and the dark theme."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from ntklib.rates import Rate
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Okabe and Ito's palette, told apart with every common colour vision."""
+
+STYLE: dict[str, Any] = {
+    "axes.grid": True,
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    # The page's dark theme doesn't reach into an image, so it brings its own white ground.
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 110,
+    "font.size": 11,
+    "grid.alpha": 0.3,
+    "image.cmap": "cividis",
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+}
+"""Pass to `matplotlib.pyplot.style.use`, or to `style.context` for one figure."""
+
+TIME = "time t (units of 1/σ)"
+
+
+def panels(columns: int, rows: int = 1, height: float = 3.4) -> tuple[Figure, np.ndarray]:
+    """Makes a figure of equal panels, as wide as the page's text.
+
+    Args:
+      columns: panels side by side.
+      rows: panels above each other.
+      height: of one row, in inches.
+
+    Returns:
+      The figure and its axes, shape (rows, columns).
+    """
+    return plt.subplots(rows, columns, figsize=(9.0, height * rows), squeeze=False)
+
+
+def mode_decay(
+    ax: Axes,
+    times: np.ndarray,
+    measured: np.ndarray,
+    predicted: np.ndarray,
+    labels: Sequence[str],
+) -> None:
+    r"""Draws projections of the residual against time, each beside its prediction.
+
+    Args:
+      ax: where.
+      times: shape (s,).
+      measured: $|\langle r_t,\phi_i\rangle|$, shape (b, s, k): the median and the range from the
+        10 % to the 90 % quantile over draws are shown.
+      predicted: $e^{-\sigma_i t}|\langle r_0,\phi_i\rangle|$, shape (s, k), dashed.
+      labels: one a mode.
+    """
+    low, middle, high = np.quantile(np.asarray(measured), [0.1, 0.5, 0.9], axis=0)
+    for mode, label in enumerate(labels):
+        colour = COLOURS[mode % len(COLOURS)]
+        ax.fill_between(times, low[:, mode], high[:, mode], color=colour, alpha=0.2, linewidth=0)
+        ax.plot(times, middle[:, mode], color=colour, label=label)
+        ax.plot(times, np.asarray(predicted)[:, mode], "--", color=colour, linewidth=1)
+    ax.set(xlabel=TIME, ylabel=r"$|\langle r_t, \phi_i\rangle_\rho|$", yscale="log")
+
+
+def power_law(
+    ax: Axes,
+    sizes: np.ndarray,
+    values: np.ndarray,
+    rate: Rate,
+    *,
+    xlabel: str,
+    ylabel: str,
+    guaranteed: float | None = None,
+    label: str = "",
+    colour: str = COLOURS[0],
+) -> None:
+    """Draws draws against size in log–log, with the fitted and the guaranteed power law.
+
+    The large markers are the quantile over draws that was fitted.
+
+    Args:
+      ax: where.
+      sizes: shape (sizes,).
+      values: positive, shape (sizes, draws).
+      rate: the fit.
+      xlabel: the size and its unit.
+      ylabel: the value and its unit.
+      guaranteed: the guaranteed exponent, drawn through the fit's value at the first size.
+      label: of the fit, in front of its exponent.
+      colour: of the draws and the fit.
+    """
+    x, y = np.asarray(sizes, dtype=float), np.asarray(values)
+    ax.plot(x, y, ".", color=colour, alpha=0.25, markersize=4)
+    ax.plot(x, np.quantile(y, rate.quantile, axis=1), "o", color=colour)
+    ax.plot(x, rate.at(x), color=colour, label=f"{label} exponent {rate}".strip())
+    if guaranteed is not None:
+        line = rate.at(x[:1]) * (x / x[0]) ** guaranteed
+        ax.plot(x, line, ":", color=COLOURS[-1], label=f"guaranteed exponent {guaranteed:g}")
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(x, [f"{size:.3g}" for size in x])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.legend()
+
+
+def share_map(ax: Axes, times: np.ndarray, share: np.ndarray, *, title: str) -> Any:
+    """Draws log₁₀(left side / right side) over time and mode; white is equality, blue holds.
+
+    Args:
+      ax: where.
+      times: shape (s,), positive.
+      share: left side over right side, shape (s, k).
+      title: of the panel.
+
+    Returns:
+      The mesh, for a colour bar. Every map has the same colours, from 10⁻⁴ to 10.
+    """
+    logs = np.log10(np.maximum(np.asarray(share), 1e-300))
+    modes = np.arange(1, logs.shape[1] + 1)
+    norm = TwoSlopeNorm(0.0, -4.0, 1.0)
+    mesh = ax.pcolormesh(np.asarray(times), modes, logs.T, cmap="RdBu_r", norm=norm)
+    ax.set(xscale="log", xlabel=TIME, ylabel="k, modes kept by $P_k$", title=title)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(visible=False)
+    return mesh

@@ -1,0 +1,103 @@
+r"""Rates: exponents of power laws, fitted in log–log, with a bootstrap interval over draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import bootstrap
+
+from ntklib import _checks
+
+LEAST_SIZES = 5
+LEAST_DRAWS = 16
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A fitted power law, value ≈ exp(intercept)·size^exponent.
+
+    Attributes:
+      exponent: the slope in log–log of the statistic over draws.
+      low: lower end of the interval.
+      high: upper end of the interval.
+      intercept: log of the prefactor.
+      level: coverage of the interval.
+      quantile: over draws, which was fitted.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    intercept: float
+    level: float
+    quantile: float
+
+    def at(self, sizes: np.ndarray) -> np.ndarray:
+        """Returns the fitted power law at the given sizes."""
+        return np.exp(self.intercept) * np.asarray(sizes, dtype=float) ** self.exponent
+
+    def __str__(self) -> str:
+        return f"{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def fit_rate(
+    sizes: Sequence[float],
+    values: np.ndarray,
+    *,
+    quantile: float = 0.5,
+    paired: bool = False,
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = 2000,
+) -> Rate:
+    """Fits value ∝ size^exponent to a quantile over draws.
+
+    The exponent is the least-squares slope of the log of the quantile against the log of the
+    size. Its interval is a percentile bootstrap that redraws the draws, within each size
+    independently or, when the same draws were followed through all sizes, together.
+
+    Args:
+      sizes: at least five, positive, strictly increasing, shape (sizes,).
+      values: positive, at least sixteen draws for each size, shape (sizes, draws).
+      quantile: which quantile over draws is fitted; 0.5 is the median.
+      paired: whether column j holds the same draw at every size.
+      seed: of the bootstrap.
+      level: coverage of the interval.
+      resamples: of the bootstrap.
+
+    Returns:
+      The rate.
+
+    Raises:
+      ValueError: too few sizes or draws, wrong shapes, values that are not positive and finite,
+        or a quantile or level outside (0, 1).
+    """
+    x = np.log(_checks.increasing_sizes("sizes", sizes, least=LEAST_SIZES))
+    y = np.asarray(values, dtype=float)
+    if y.ndim != 2 or y.shape[0] != x.size or y.shape[1] < LEAST_DRAWS:
+        raise ValueError(
+            f"values must have shape ({x.size}, draws) with at least {LEAST_DRAWS} draws, "
+            f"got {y.shape}."
+        )
+    if not np.all(np.isfinite(y)) or y.min() <= 0:
+        raise ValueError(
+            f"values must be positive and finite to have a logarithm, got a least of {y.min():.3g}."
+        )
+    for name, number in (("quantile", quantile), ("level", level)):
+        if not 0 < number < 1:
+            raise ValueError(f"{name} must lie strictly between 0 and 1, got {number}.")
+    centred = x - x.mean()
+
+    def slope(*samples: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
+        logs = np.stack([np.log(np.quantile(sample, quantile, axis=axis)) for sample in samples])
+        return np.tensordot(centred, logs, axes=1) / (centred @ centred)
+
+    interval = bootstrap(
+        tuple(y), slope, paired=paired, vectorized=True, n_resamples=resamples,
+        confidence_level=level, method="percentile", rng=np.random.default_rng(seed),
+    ).confidence_interval  # fmt: skip
+    exponent = float(slope(*y))
+    # A percentile interval may miss the estimate itself when few draws differ.
+    low, high = min(interval.low, exponent), max(interval.high, exponent)
+    intercept = float(np.log(np.quantile(y, quantile, axis=1)).mean() - exponent * x.mean())
+    return Rate(exponent, float(low), float(high), intercept, level, quantile)

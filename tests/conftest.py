@@ -1,0 +1,16 @@
+"""Strict JAX, and annotations checked at every call into ntklib."""
+
+import jax
+import jaxtyping
+import matplotlib
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+# The tests compile far more than they compute. Programs of any size are kept where
+# JAX_COMPILATION_CACHE_DIR says, not only those that take long.
+jax.config.update("jax_disable_most_optimizations", True)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+matplotlib.use("Agg")
+# Nothing above or in pytest's plugins imports ntklib, so the hook sees every module of it.
+jaxtyping.install_import_hook("ntklib", "beartype.beartype")

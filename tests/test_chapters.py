@@ -1,0 +1,137 @@
+"""Every chapter, executed at scale `quick` on each platform, and the strict book made of them."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import yaml
+
+import companion
+from ntklib.claims import collect
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PARAMETERS = {"scale": "quick", "seed": 0}
+# Seconds on two cores. A chapter takes at most 30 at this scale; the rest is for a busy machine.
+LIMIT = 90
+# What JAX_PLATFORMS calls them.
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
+CLAIMS = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["companion_claims"]
+
+pytestmark = pytest.mark.chapter
+
+
+@functools.cache
+def obstacle(platform: str) -> str:
+    """Returns why JAX can't use a platform here, nothing if it can.
+
+    It asks in another process, since JAX settles on its platforms once and for all.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import jax; jax.devices({platform!r})"],
+        env={name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stderr.strip().splitlines()[-1] if answer.returncode else ""
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the notebooks that this module's tests execute on a CPU."""
+    return tmp_path_factory.mktemp("executed")
+
+
+def execute(source: Path, target: Path) -> float:
+    """Executes a notebook within the limit and returns how many seconds that took."""
+    start = time.monotonic()
+    papermill.execute_notebook(
+        source,
+        target,
+        parameters=PARAMETERS,
+        kernel_name="python3",
+        cwd=source.parent,
+        progress_bar=False,
+        start_timeout=60,
+        execution_timeout=LIMIT,
+    )
+    return time.monotonic() - start
+
+
+def warnings_in(path: Path) -> list[str]:
+    """Returns the warnings that an executed notebook printed: the book would hide them."""
+    streams = [
+        output.text
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    return [text for text in streams if re.search(r"\bwarn|\berror", text, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapter(
+    source: Path,
+    platform: str,
+    executed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if reason := obstacle(platform):
+        pytest.skip(reason)
+    monkeypatch.setenv("JAX_PLATFORMS", PLATFORMS[platform])
+    assert set(PARAMETERS) <= set(papermill.inspect_notebook(source))
+    target = (executed if platform == "cpu" else tmp_path) / source.name
+    seconds = execute(source, target)
+    assert seconds < LIMIT
+    assert not warnings_in(target)
+    docname = f"chapters/{source.stem}"
+    claims = collect([target])
+    assert companion.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
+    assert {claim["scale"] for claim in claims} == {"quick"}
+    assert {claim["device"] for claim in claims}
+
+
+def test_book_of_the_executed_chapters(executed: Path, tmp_path: Path) -> None:
+    """Text, links, citations, figures and claims of all chapters, as strict as `make book`.
+
+    It takes the outputs of the tests above, so that nothing is executed twice.
+    """
+    missing = [path.stem for path in NOTEBOOKS if not (executed / path.name).exists()]
+    if missing:
+        pytest.skip(f"not executed before this test: {', '.join(missing)}")
+    for name in ("_ext", "_static", "chapters"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(executed, tmp_path / "chapters", dirs_exist_ok=True)
+    shutil.copy(ROOT / "_toc.yml", tmp_path)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    config["execute"]["execute_notebooks"] = "off"
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
+    program = Path(sys.executable).with_name("jupyter-book")
+    answer = subprocess.run(
+        [program, "build", "--all", "-W", "--keep-going", "."],
+        cwd=tmp_path,
+        env={**os.environ, "NTKLIB_SCALE": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    claims = json.loads((tmp_path / "_build" / "claims.json").read_text())
+    assert {claim["id"] for claim in claims} == {i for ids in CLAIMS.values() for i in ids}
+    for page in (tmp_path / "_build" / "html" / "chapters").glob("*.html"):
+        # A fence that the parser didn't recognise is shown as text, without a warning.
+        assert not re.search(r"\{(prf:|exercise|solution|cite|numref|doc)", page.read_text()), page
+    pages = {path.stem for path in (tmp_path / "_build" / "html" / "chapters").glob("*.html")}
+    assert pages >= {path.stem for path in NOTEBOOKS} | {"index", "notation", "bibliography"}

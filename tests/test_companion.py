@@ -1,0 +1,155 @@
+"""The Sphinx extension's pure parts. `test_book.py` tests it in real builds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from sphinx.errors import ExtensionError
+
+import companion
+from ntklib import claims
+
+VERSIONS = {"python": "3.11.7", "jax": "0.10.2"}
+
+
+def library(root: Path, files: Mapping[str, str]) -> Path:
+    for name, content in files.items():
+        path = root / "ntklib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+FILES = {"a.py": "x = 1\n", "sub/b.py": "y = 2\n"}
+
+
+def test_fingerprint_depends_on_content_alone(tmp_path: Path) -> None:
+    one = library(tmp_path / "one", FILES)
+    two = library(tmp_path / "two", dict(reversed(FILES.items())))
+    assert companion.fingerprint(one, VERSIONS) == companion.fingerprint(two, VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("files", "versions"),
+    [
+        ({**FILES, "a.py": "x = 2\n"}, VERSIONS),
+        ({**FILES, "sub/b.py": "y = 3\n"}, VERSIONS),
+        ({**FILES, "c.py": ""}, VERSIONS),
+        ({"a.py": FILES["a.py"], "b.py": FILES["sub/b.py"]}, VERSIONS),
+        (FILES, {**VERSIONS, "jax": "0.10.3"}),
+        (FILES, {**VERSIONS, "python": "3.12.1"}),
+    ],
+    ids=["line", "line below", "file", "place", "jax", "python"],
+)
+def test_fingerprint_notices_a_change(
+    tmp_path: Path, files: dict[str, str], versions: dict[str, str]
+) -> None:
+    before = companion.fingerprint(library(tmp_path / "before", FILES), VERSIONS)
+    after = companion.fingerprint(library(tmp_path / "after", files), versions)
+    assert before != after
+
+
+def test_fingerprint_ignores_other_files(tmp_path: Path) -> None:
+    root = library(tmp_path, FILES)
+    before = companion.fingerprint(root, VERSIONS)
+    (root / "ntklib" / "a.pyc").write_text("compiled")
+    assert companion.fingerprint(root, VERSIONS) == before
+
+
+def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    versions = companion.environment()
+    assert versions["platforms"] == "cpu"
+    assert versions["jax"] != "absent"
+    assert versions["python"].startswith("3.")
+
+
+def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:
+    cells = [nbformat.v4.new_code_cell(s, metadata={"tags": list(tags)}) for s in sources]
+    return str(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+
+
+def test_at_scale_replaces_the_parameter_and_keeps_the_rest() -> None:
+    changed = companion.at_scale(notebook('scale = "book"  # or quick\nseed = 0'), "full")
+    (cell,) = json.loads(changed)["cells"]
+    assert "".join(cell["source"]) == 'scale = "full"  # or quick\nseed = 0'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        notebook("seed = 0"),
+        notebook('scale = "book"', tags=()),
+        notebook('scale = "book"\nscale = "quick"'),
+    ],
+    ids=["absent", "untagged", "twice"],
+)
+def test_at_scale_needs_exactly_one_parameter(text: str) -> None:
+    with pytest.raises(ExtensionError, match="expected one line `scale"):
+        companion.at_scale(text, "quick")
+
+
+def test_names_are_those_of_the_library() -> None:
+    """The extension has its own, so that it needs no JAX until it reads claims."""
+    assert claims.MIME_TYPE == companion.CLAIM_MIME_TYPE
+    assert claims.SCALES == companion.SCALES
+
+
+def claim(name: str, verdict: str = "holds", note: str = "") -> dict[str, Any]:
+    return {"id": name, "verdict": verdict, "note": note}
+
+
+@pytest.mark.parametrize("verdict", companion.HOLDS)
+def test_audit_accepts_what_holds(verdict: str) -> None:
+    assert companion.audit({"one": [claim("a", verdict)], "two": []}, {"one": ["a"]}) == []
+
+
+def test_audit_lets_a_refuted_claim_stand_when_it_is_explained() -> None:
+    explained = claim("a", "refuted", note="The sample was too small for the asymptotics.")
+    assert companion.audit({"one": [explained]}, {"one": ["a"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("recorded", "problem"),
+    [
+        ({}, "one did not record the claim 'a'"),
+        ({"one": []}, "one did not record the claim 'a'"),
+        ({"one": [claim("a"), claim("b")]}, "one recorded the claim 'b', which"),
+        ({"one": [claim("a")], "two": [claim("b")]}, "two recorded the claim 'b', which"),
+        ({"one": [claim("a"), claim("a")]}, "the claim 'a' was recorded 2 times"),
+        ({"one": [claim("a", "refuted")]}, "'a' of one has the verdict 'refuted'"),
+    ],
+)
+def test_audit_names_the_problem(recorded: dict[str, list[Any]], problem: str) -> None:
+    (message,) = companion.audit(recorded, {"one": ["a"]})
+    assert problem in message
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.123"),
+        (-1.5e-12, "-1.5e-12"),
+        (8, "8"),
+        ([0.25, 1.0], "[0.25, 1]"),
+        ({"low": 0.5, "high": 2.0}, "low 0.5, high 2"),
+        ("∝ 1/m", "∝ 1/m"),
+    ],
+)
+def test_shown(value: Any, text: str) -> None:
+    assert companion.shown(value) == text
+
+
+def test_inline_separates_formulas_from_text() -> None:
+    nodes = companion.inline(r"rate of $\hat\epsilon$ in $m$, at $t \le T$")
+    assert [(type(node).__name__, node.astext()) for node in nodes] == [
+        ("Text", "rate of "),
+        ("math", r"\hat\epsilon"),
+        ("Text", " in "),
+        ("math", "m"),
+        ("Text", ", at "),
+        ("math", r"t \le T"),
+    ]

@@ -1,0 +1,111 @@
+"""Repetitions are the single runs they stand for, independent of each other."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import by_name, refused
+
+from ntklib import _integrator, dynamics, ensembles, kernels, measures, networks
+from ntklib.targets import FourierSum
+
+CIRCLE = measures.circle(10)
+TARGET = FourierSum((1, 2), (1.0, 0.5))
+TIMES = jnp.asarray([0.5, 2.0])
+NETWORK = networks.antisymmetric(networks.fully_connected(2, (6,)))
+KERNEL = by_name("erf-1-biases").network(2, 4).kernel
+
+
+def test_network_flows_are_gradient_flows() -> None:
+    """From starts and on samples that are all different."""
+    key, draws, n = jax.random.key(0), 3, 4
+    runs, params = ensembles.network_flows(
+        NETWORK, TARGET, CIRCLE, TIMES, key, draws=draws, n=n, progress=False
+    )
+    assert runs.residuals.shape == (draws, 2, 10)
+    assert {leaf.shape[0] for leaf in jax.tree.leaves(params)} == {draws}
+    weights = np.asarray(params["plus"][0]["weight"])
+    assert len(np.unique(weights)) == weights.size
+    sample_key = jax.random.split(key)[1]
+    samples = jnp.stack([CIRCLE.sample(each, n) for each in jax.random.split(sample_key, draws)])
+    direct = dynamics.gradient_flow(
+        NETWORK.apply, params, TARGET, CIRCLE, TIMES, sample=samples, draws=True, progress=False
+    )
+    np.testing.assert_allclose(runs.residuals, direct.residuals, atol=1e-13, rtol=0)
+    assert len(np.unique(np.asarray(runs.residuals)[:, -1, 0])) == draws
+
+
+def test_the_key_decides_the_starts_whatever_the_sample() -> None:
+    starts: list[Any] = []
+
+    def remembered(apply: Any, params: Any, *rest: Any, **options: Any) -> Any:
+        starts.append((params, options["sample"]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ensembles, "gradient_flow", remembered)
+        for n in (None, 4, 5):
+            ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, jax.random.key(0), draws=2, n=n)
+    for params, _ in starts:
+        assert jax.tree.all(jax.tree.map(jnp.array_equal, params, starts[0][0]))
+    assert [None if x is None else x.shape for _, x in starts] == [None, (2, 4, 2), (2, 5, 2)]
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_kernel_flows_are_kernel_flows(side_by_side: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    over_draws = _integrator.over_draws
+    monkeypatch.setattr(
+        _integrator,
+        "over_draws",
+        lambda one, batch, **_: over_draws(one, batch, side_by_side=side_by_side),
+    )
+    compiled: Any = ensembles._kernel_flows
+    compiled.clear_cache()
+    key, draws, n = jax.random.key(1), 3, 5
+    got = ensembles.kernel_flows(
+        KERNEL, TARGET, CIRCLE, TIMES, key, draws=draws, n=n, progress=False
+    )
+    assert got.shape == (draws, 2, 10)
+    for draw, draw_key in enumerate(jax.random.split(key, draws)):
+        x = CIRCLE.sample(draw_key, n)
+        expected = dynamics.kernel_flow(
+            KERNEL(x, x), KERNEL(CIRCLE.nodes, x), -TARGET(x), -TARGET(CIRCLE.nodes), TIMES
+        )
+        np.testing.assert_allclose(got[draw], expected, atol=1e-12, rtol=0)
+
+
+def test_kernel_flows_show_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_integrator, "DELAY", 0.0)
+    ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, jax.random.key(1), draws=3, n=5)
+    assert "kernel flow: 100%" in capsys.readouterr().err
+
+
+def test_kernel_distances_are_distances() -> None:
+    params = jax.vmap(NETWORK.init)(jax.random.split(jax.random.key(2), 3))
+    grams = {
+        "analytic": KERNEL(CIRCLE.nodes, CIRCLE.nodes),
+        "rbf": kernels.rbf(CIRCLE.nodes, CIRCLE.nodes, 1.0),
+    }
+    got = ensembles.kernel_distances(NETWORK, params, grams, CIRCLE)
+    assert set(got) == set(grams)
+    for draw in range(3):
+        theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], params)
+        at_start = kernels.empirical(NETWORK.apply, theta_0, CIRCLE.nodes)
+        for name, gram in grams.items():
+            expected = kernels.distance(gram, at_start, CIRCLE)
+            assert float(got[name][draw]) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_no_draws_are_refused() -> None:
+    key = jax.random.key(0)
+    with refused("draws must be at least 1, got 0."):
+        ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, key, draws=0)
+    with refused("draws must be at least 1, got 0."):
+        ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, key, draws=0, n=4)
+    with refused("n must be at least 1, got 0."):
+        ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, key, draws=2, n=0)
+    with refused("n must be at least 1, got 0."):
+        ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, key, draws=2, n=0)

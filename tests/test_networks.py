@@ -1,0 +1,162 @@
+"""Networks compute the formulas of the source, from independent standard normal parameters."""
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import Case, by_name, every_case, points, refused
+from scipy import stats
+
+from ntklib import kernels, networks
+
+
+@pytest.mark.parametrize(("d", "width", "seed"), [(2, 5, 0), (3, 8, 1)])
+@every_case
+def test_output_is_the_formula_of_the_source(case: Case, d: int, width: int, seed: int) -> None:
+    network = case.network(d, width)
+    params = network.init(jax.random.key(seed))
+    x = points(4, d, seed)
+    expected = [case.output(params, point) for point in x]
+    np.testing.assert_allclose(network.apply(params, jnp.asarray(x)), expected, rtol=1e-12)
+
+
+def test_widths_may_differ_from_layer_to_layer() -> None:
+    network = networks.fully_connected(2, (7, 3, 5), "tanh", biases=True)
+    params = network.init(jax.random.key(0))
+    shapes = [(layer["weight"].shape, layer["bias"].shape) for layer in params]
+    assert shapes == [((7, 2), (7,)), ((3, 7), (3,)), ((5, 3), (5,)), ((5,), ())]
+    assert network.width == 3
+    tanh = by_name("tanh-2-biases")
+    x = points(3, 2)
+    expected = [tanh.output(params, point) for point in x]
+    np.testing.assert_allclose(network.apply(params, jnp.asarray(x)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("d", "width"), [(2, 5), (4, 16)])
+@every_case
+def test_number_of_parameters(case: Case, d: int, width: int) -> None:
+    network = case.network(d, width)
+    held = sum(leaf.size for leaf in jax.tree.leaves(network.init(jax.random.key(0))))
+    assert network.parameters == held == case.parameters(d, width)
+    assert networks.antisymmetric(network).parameters == 2 * held
+    assert network.width == networks.antisymmetric(network).width == width
+
+
+def test_parameters_are_independent_standard_normal() -> None:
+    m = 96
+    network = networks.fully_connected(m, (m, m), biases=True)
+    draws = jax.vmap(network.init)(jax.random.split(jax.random.key(3), 12))
+    leaves = [np.asarray(leaf).ravel() for leaf in jax.tree.leaves(draws)]
+    for leaf in leaves:
+        assert stats.kstest(leaf, "norm").pvalue > 1e-3
+    # Layers of one shape, weights and biases, and draws share no random numbers.
+    rows = [np.asarray(leaf).reshape(12, -1) for leaf in jax.tree.leaves(draws)]
+    blocks = [row[draw] for row in rows for draw in (0, 1)]
+    for a, b in itertools.combinations(blocks, 2):
+        n = min(a.size, b.size)
+        if n > 1:
+            assert abs(np.corrcoef(a[:n], b[:n])[0, 1]) < 5 / np.sqrt(n)
+
+
+def test_the_key_decides_the_parameters() -> None:
+    network = networks.fully_connected(2, (4,))
+    first, again, other = (network.init(jax.random.key(seed)) for seed in (0, 0, 1))
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, first, again))
+    assert not jnp.array_equal(first[0]["weight"], other[0]["weight"])
+
+
+def test_same_arguments_give_the_same_object() -> None:
+    network = networks.fully_connected(2, (8, 8), "tanh", biases=True)
+    assert networks.fully_connected(2, [8, 8], "tanh", biases=True) is network
+    assert networks.antisymmetric(network) is networks.antisymmetric(network)
+    others = [
+        networks.fully_connected(3, (8, 8), "tanh", biases=True),
+        networks.fully_connected(2, (8, 9), "tanh", biases=True),
+        networks.fully_connected(2, (8, 8), "erf", biases=True),
+        networks.fully_connected(2, (8, 8), "tanh"),
+        networks.fully_connected(2, (8, 8), "tanh", biases=True, dtype=jnp.float32),
+    ]
+    assert len({id(each) for each in [network, *others]}) == 6
+
+
+@every_case
+def test_antisymmetric_start_is_zero_and_keeps_the_kernel(case: Case) -> None:
+    network = case.network(3, 8)
+    twin = networks.antisymmetric(network)
+    x = jnp.asarray(points(4))
+    for seed in (0, 1):
+        params = network.init(jax.random.key(seed))
+        start = twin.init(jax.random.key(seed))
+        assert jnp.all(twin.apply(start, x) == 0)
+        with jax.disable_jit():  # compiling would take longer than all the rest
+            base = kernels.empirical(network.apply, params, x)
+            doubled = kernels.empirical(twin.apply, start, x)
+        np.testing.assert_allclose(doubled, base, atol=1e-12 * float(jnp.max(base)), rtol=0)
+    assert twin.kernel is network.kernel
+    # Away from the start it is the difference of the two halves, over √2.
+    moved = {"plus": jax.tree.map(lambda leaf: 2 * leaf, params), "minus": params}
+    half = network.apply(moved["plus"], x) - network.apply(params, x)
+    np.testing.assert_allclose(twin.apply(moved, x), half / np.sqrt(2), rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_precision_is_that_of_the_parameters(dtype: Any) -> None:
+    network = networks.antisymmetric(
+        networks.fully_connected(3, (8, 8), "softplus", biases=True, dtype=dtype)
+    )
+    params = network.init(jax.random.key(0))
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype(dtype)}
+    assert network.apply(params, jnp.asarray(points(2), dtype)).dtype == dtype
+
+
+def test_precision_defaults_to_that_of_jax() -> None:
+    def kind() -> Any:
+        return networks.fully_connected(2, (3,)).init(jax.random.key(0))[0]["weight"].dtype
+
+    assert kind() == jnp.float64
+    with jax.enable_x64(False):
+        assert kind() == jnp.float32
+
+
+def test_single_and_double_precision_agree() -> None:
+    x = points(5)
+    for biases in (False, True):
+        single = networks.fully_connected(3, (16, 16), biases=biases, dtype=jnp.float32)
+        double = networks.fully_connected(3, (16, 16), biases=biases)
+        params = single.init(jax.random.key(0))
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+        np.testing.assert_allclose(
+            single.apply(params, jnp.asarray(x, jnp.float32)),
+            double.apply(wide, jnp.asarray(x)),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+def test_smooth_activations_are_those_of_assumption_1() -> None:
+    smooth = {name for name, kind in networks.ACTIVATIONS.items() if kind.smooth}
+    assert smooth == {"erf", "gelu", "softplus", "tanh"}
+    for name, kind in networks.ACTIVATIONS.items():
+        # The second derivative, by differences on both sides of 0, where ReLU's slope jumps.
+        ends = jax.vmap(jax.grad(kind.function))(jnp.asarray([-1e-6, 1e-6]))
+        assert (float(ends[1] - ends[0]) < 1e-5) == (name in smooth)
+
+
+def test_bad_arguments_are_refused() -> None:
+    make: Any = networks.fully_connected
+    assert make(1, (1,)).width == 1
+    with refused("d must be at least 1, got 0."):
+        make(0, (4,))
+    with refused("d must be a whole number, got 2.0.", TypeError):
+        make(2.0, (4,))
+    with refused("widths is empty: give the width of each hidden layer, such as (512,)."):
+        make(2, ())
+    with refused("widths[1] must be at least 1, got 0."):
+        make(2, (4, 0))
+    with refused("widths[0] must be a whole number, got 4.5.", TypeError):
+        make(2, (4.5,))
+    with refused("activation must be one of erf, gelu, relu, softplus, tanh, got 'sine'."):
+        make(2, (4,), "sine")

@@ -1,0 +1,228 @@
+"""The project's own files: they agree with each other, and do what the README says."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def make(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *args], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+# ---- environment -------------------------------------------------------------------------------
+
+
+def test_conda_environment_is_in_step() -> None:
+    conda = yaml.safe_load(read("environment.yml"))
+    assert conda["channels"] == ["conda-forge"]
+    assert conda["dependencies"] == [
+        f"python {PROJECT['project']['requires-python']}",
+        f"uv {PROJECT['tool']['uv']['required-version']}",
+        "make",
+    ]
+
+
+def test_make_installs_a_uv_that_the_project_accepts() -> None:
+    (pinned,) = re.findall(r"^UV_VERSION := (.+)$", read("Makefile"), re.MULTILINE)
+    (least,) = re.findall(r"^>=([\d.]+)$", PROJECT["tool"]["uv"]["required-version"])
+    assert tuple(map(int, pinned.split("."))) >= tuple(map(int, least.split(".")))
+
+
+def test_make_accepts_the_pythons_of_the_project() -> None:
+    assert PROJECT["project"]["requires-python"] == ">=3.11,<3.14"
+    assert "(3, 11) <= sys.version_info[:2] <= (3, 13)" in read("Makefile")
+    workflow = yaml.safe_load(read(".github/workflows/test.yml"))
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+
+
+def test_post_build_makes_the_locked_environment_the_kernel(tmp_path: Path) -> None:
+    """Runs `postBuild` with a stand-in for uv that notes its arguments, and no other change."""
+    script = tmp_path / "postBuild"
+    script.write_text(read("postBuild"))
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    stand_in = tmp_path / "bin" / "uv"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/arguments\n')
+    stand_in.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{stand_in.parent}:{os.environ['PATH']}",
+        "NB_PYTHON_PREFIX": str(tmp_path / "prefix"),
+    }
+    subprocess.run(["bash", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "arguments").read_text().startswith("sync --locked")
+    kernel = tmp_path / "prefix" / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    assert Path(json.loads(kernel.read_text())["argv"][0]).parents[1].name == ".venv"
+    assert os.access(ROOT / "postBuild", os.X_OK)
+
+
+def test_no_tensorflow() -> None:
+    installed = {distribution.name.lower() for distribution in metadata.distributions()}
+    assert not {name for name in installed if name.startswith(("tensorflow", "tf2jax"))}
+    assert not re.search(r'^name = "(tensorflow|tf2jax)', read("uv.lock"), re.MULTILINE)
+
+
+def test_pip_can_install_the_library_without_neural_tangents() -> None:
+    """Its metadata requires TensorFlow, which pip would install."""
+    required = metadata.requires("ntklib") or []
+    assert required
+    assert not [requirement for requirement in required if "neural" in requirement]
+
+
+# ---- notebooks ---------------------------------------------------------------------------------
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_committed_clean(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "papermill" not in notebook.metadata
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_declares_its_parameters(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    (parameters,) = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
+    assert re.search(r'^scale = "book"', parameters.source, re.MULTILINE)
+    assert re.search(r"^seed = 0\b", parameters.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_code_cells_are_short(path: Path) -> None:
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 30
+
+
+def test_every_notebook_is_in_the_book_and_has_claims() -> None:
+    toc = yaml.safe_load(read("_toc.yml"))
+    listed = {chapter["file"] for part in toc["parts"] for chapter in part["chapters"]}
+    notebooks = {f"chapters/{path.stem}" for path in NOTEBOOKS}
+    assert notebooks <= listed
+    config = yaml.safe_load(read("_config.yml"))["sphinx"]["config"]
+    assert set(config["companion_claims"]) == notebooks
+
+
+# ---- documents ---------------------------------------------------------------------------------
+
+
+def test_versions_are_in_step() -> None:
+    version = PROJECT["project"]["version"]
+    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", read("CHANGELOG.md"), re.MULTILINE)
+    assert released[0] == version
+    assert metadata.version("ntklib") == version
+
+
+def test_links_of_the_readme_lead_to_files() -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", read("README.md"))
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_landing_page_maps_every_claim() -> None:
+    config = yaml.safe_load(read("_config.yml"))["sphinx"]["config"]
+    page = read("chapters/index.md")
+    for chapter, claims in config["companion_claims"].items():
+        assert f"]({Path(chapter).name}.ipynb)" in page
+        for claim in claims:
+            assert f"`{claim}`" in page
+
+
+def test_pages_name_what_the_library_has() -> None:
+    """Every `module.name` and `Class.attribute` that a page mentions exists."""
+    modules = {path.stem: path.read_text() for path in (ROOT / "ntklib").glob("[a-z]*.py")}
+    classes = {
+        name: body
+        for source in modules.values()
+        for name, body in re.findall(
+            r"^class (\w+)\b(.*?)(?=^\S)", source, re.MULTILINE | re.DOTALL
+        )
+    }
+    mentioned = 0
+    for page in sorted((ROOT / "chapters").glob("*.md")):
+        for owner, name in re.findall(r"`(\w+)\.(\w+)", page.read_text(encoding="utf-8")):
+            mentioned += 1
+            if owner in modules:
+                defined = rf"^(def |class |){name}\b"
+                assert re.search(defined, modules[owner], re.MULTILINE), (page.name, owner, name)
+            elif owner in classes:
+                defined = rf"^    (def |){name}\b"
+                assert re.search(defined, classes[owner], re.MULTILINE), (page.name, owner, name)
+            else:
+                assert (owner, name) in {("_config", "yml"), ("_build", "claims")}, (
+                    page.name,
+                    owner,
+                )
+    assert mentioned > 20
+
+
+# ---- commands ----------------------------------------------------------------------------------
+
+
+def test_help_lists_every_target() -> None:
+    targets = set(re.findall(r"^\.PHONY: ([a-z]+)$", read("Makefile"), re.MULTILINE))
+    assert targets >= {"help", "book", "test", "quick", "lint", "lab", "clean"}
+    answer = make()
+    assert answer.returncode == 0
+    assert answer.stdout == make("help").stdout
+    listed = {line.split()[0] for line in answer.stdout.splitlines() if line.startswith("  ")}
+    assert listed == targets
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "| `make test` |" in read("README.md")
+    assert read(".ci/run").splitlines()[-1] == "make test"
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_workflows_only_call_make() -> None:
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        (job,) = yaml.safe_load(path.read_text())["jobs"].values()
+        commands = [step["run"] for step in job["steps"] if "run" in step]
+        assert commands
+        assert all(re.fullmatch(r"make \w+ PYTHON=.*", command) for command in commands)
+
+
+@pytest.mark.parametrize(
+    ("python", "message"),
+    [("3.10.13", "is Python 3.10.13: give PYTHON="), ("3.14.0", "is Python 3.14.0: give PYTHON=")],
+)
+def test_make_refuses_another_python(tmp_path: Path, python: str, message: str) -> None:
+    """Runs the recipe's own check in this Python with another version number."""
+    (check,) = re.findall(
+        r"^define USABLE\n(.*?)^endef$", read("Makefile"), re.MULTILINE | re.DOTALL
+    )
+    version = tuple(map(int, python.split(".")))
+    code = f"import sys\nsys.version_info = {version}\n{check}"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert message in answer.stderr

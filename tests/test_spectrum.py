@@ -1,0 +1,248 @@
+"""Spectra against adaptive quadrature, special functions and prescribed ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import Case, by_name, every_kernel, points, refused
+from scipy import integrate, special
+
+from ntklib import kernels, measures, spectrum
+from ntklib.networks import Kernel
+
+HIGHEST = 50
+FREQUENCIES = np.arange(HIGHEST + 1)
+
+
+def exponential(x1: jax.Array, x2: jax.Array) -> jax.Array:
+    """κ(θ) = e^{cos θ}, whose eigenvalues are the modified Bessel functions I_j(1)."""
+    return jnp.exp(x1 @ x2.T)
+
+
+def by_adaptive_quadrature(case: Case) -> np.ndarray:
+    """σ₀, …, σ₅₀ from the case's own kernel."""
+    start = np.asarray([[1.0, 0.0]])
+
+    def integrand(theta: float) -> np.ndarray:
+        kappa = case.kernel(start, np.asarray([[np.cos(theta), np.sin(theta)]]))[0, 0]
+        return kappa * np.cos(FREQUENCIES * theta) / np.pi
+
+    return integrate.quad_vec(integrand, 0, np.pi, epsabs=1e-12, norm="max")[0]
+
+
+@every_kernel
+def test_circle_eigenvalues_against_adaptive_quadrature(case: Case) -> None:
+    expected = by_adaptive_quadrature(case)
+    with jax.disable_jit(case.accuracy < 1e-10):  # compiling takes longer
+        got = spectrum.fourier_eigenvalues(case.network(2, 4).kernel, HIGHEST)
+    relative = 1e-8 if case.name.startswith("relu") else 1e-10
+    # Rounding, and the kernel's own error where it has no closed form, are relative to the largest.
+    rounding = 2e-14 if case.accuracy < 1e-10 else 0.01 * case.accuracy
+    np.testing.assert_allclose(got, expected, rtol=relative, atol=rounding * expected.max())
+
+
+def test_circle_eigenvalues_of_known_kernels() -> None:
+    got = spectrum.fourier_eigenvalues(exponential, HIGHEST)
+    np.testing.assert_allclose(got, special.iv(FREQUENCIES, 1.0), atol=2e-14, rtol=0)
+
+    def corner(a: jax.Array, b: jax.Array) -> jax.Array:
+        """1 − θ/π, with a corner like ReLU's kernels."""
+        return 1 - jnp.arccos(jnp.clip(a @ b.T, -1, 1)) / jnp.pi
+
+    expected = np.zeros(302)
+    expected[0], expected[1::2] = 0.5, 2 / (np.pi * np.arange(1, 302, 2)) ** 2
+    got = spectrum.fourier_eigenvalues(corner, 301)
+    np.testing.assert_allclose(got, expected, rtol=1e-8, atol=2e-14)
+
+
+@pytest.mark.parametrize("q", [8, 33])
+@pytest.mark.parametrize("name", ["erf-1-biases", "relu-2-biases"])
+def test_circle_eigensystem_is_mercers(name: str, q: int) -> None:
+    measure = measures.circle(q)
+    kernel = by_name(name).network(2, 4).kernel
+    system = spectrum.circle(kernel, measure)
+    k = 2 * ((q - 1) // 2) + 1
+    assert system.values.shape == (k,)
+    assert system.functions.shape == (k, q)
+    gram = (system.functions * measure.weights[None]) @ system.functions.T
+    np.testing.assert_allclose(gram, np.eye(k), atol=1e-12, rtol=0)
+    assert np.all(np.diff(system.values) <= 0)
+
+    # Each is an eigenfunction of T_K, integrated on nodes far finer than its own.
+    fine = measures.circle(512)
+    functions = spectrum.circle(kernel, fine, 5).functions * fine.weights[None]
+    image = functions @ kernel(fine.nodes, measure.nodes)
+    expected = system.values[:5, None] * system.functions[:5]
+    # ReLU's corner slows equispaced nodes down.
+    np.testing.assert_allclose(image, expected, atol=3e-6 if "relu" in name else 1e-13, rtol=0)
+
+
+def test_circle_eigensystem_sums_to_the_kernel() -> None:
+    measure = measures.circle(64)
+    for name in ("erf-1", "erf-1-biases"):
+        kernel = by_name(name).network(2, 4).kernel
+        system = spectrum.circle(kernel, measure)
+        rebuilt = (system.functions.T * system.values[None]) @ system.functions
+        gram = np.asarray(kernel(measure.nodes, measure.nodes))
+        np.testing.assert_allclose(rebuilt, gram, atol=1e-11 * gram.max(), rtol=0)
+        # Its trace is κ(0), and T_K on the nodes is the same operator.
+        assert float(jnp.sum(system.values)) == pytest.approx(gram[0, 0], rel=1e-11)
+        image = gram @ np.asarray(system.functions * measure.weights[None]).T
+        np.testing.assert_allclose(
+            image.T, system.values[:, None] * system.functions, atol=1e-12 * gram.max(), rtol=0
+        )
+
+
+def test_circle_multiplicities_and_order() -> None:
+    measure = measures.circle(12)
+    system = spectrum.circle(exponential, measure)
+    theta = measures.equispaced_angles(12)
+    for j in range(1, 6):
+        assert system.values[2 * j - 1] == system.values[2 * j]
+        np.testing.assert_allclose(
+            system.functions[2 * j - 1], np.sqrt(2) * np.cos(j * theta), atol=1e-14, rtol=0
+        )
+        np.testing.assert_allclose(
+            system.functions[2 * j], np.sqrt(2) * np.sin(j * theta), atol=1e-14, rtol=0
+        )
+    np.testing.assert_array_equal(system.functions[0], 1.0)
+    # erf without biases is odd: even frequencies, the constant too, have eigenvalue 0.
+    odd = spectrum.circle(by_name("erf-1").network(2, 4).kernel, measure)
+    assert np.all(odd.values[:6] > 1e-9)
+    np.testing.assert_allclose(odd.values[6:], 0, atol=1e-15, rtol=0)
+    np.testing.assert_allclose(odd.functions[0], np.sqrt(2) * np.cos(theta), atol=1e-14, rtol=0)
+
+
+def test_coefficients_and_synthesis() -> None:
+    measure = measures.circle(9)
+    system = spectrum.circle(exponential, measure)
+    for shape in ((9,), (4, 9), (2, 3, 9)):
+        g = jnp.asarray(np.random.default_rng(0).standard_normal(shape))
+        c = system.coefficients(g)
+        assert c.shape == shape
+        # With as many functions as nodes they are a basis: Parseval, and back again.
+        np.testing.assert_allclose(jnp.sum(c**2, axis=-1), measure.inner(g, g), rtol=1e-13)
+        np.testing.assert_allclose(system.synthesis(c), g, atol=1e-13, rtol=0)
+    part = system.leading(3)
+    np.testing.assert_array_equal(part.values, system.values[:3])
+    projected = part.synthesis(part.coefficients(g))
+    np.testing.assert_allclose(part.coefficients(projected), c[..., :3], atol=1e-13, rtol=0)
+    assert np.all(measure.norm(projected) < measure.norm(g))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("q", [5, 12])
+def test_nystrom_recovers_a_prescribed_spectrum(q: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    weights = random.dirichlet(np.full(q, 3.0))
+    measure = measures.empirical(jnp.asarray(random.standard_normal((q, 2))), jnp.asarray(weights))
+    rotation, _ = np.linalg.qr(random.standard_normal((q, q)))
+    functions = rotation.T / np.sqrt(weights)[None]
+    values = 2.0 ** -np.arange(q)
+    values[-1] = 0
+    gram = (functions.T * values) @ functions
+    gram = (gram + gram.T) / 2
+    for k in (None, 1, q - 1, q):
+        system = spectrum.nystrom(jnp.asarray(gram), measure, k)
+        kept = q if k is None else k
+        np.testing.assert_allclose(system.values, values[:kept], atol=1e-13 * gram.max(), rtol=0)
+        assert float(jnp.min(system.values)) >= 0
+        overlap = (np.asarray(system.functions) * weights) @ functions.T
+        np.testing.assert_allclose(np.abs(overlap), np.eye(kept, q), atol=1e-9, rtol=0)
+    assert system.measure is measure
+
+
+def test_nystrom_on_equispaced_nodes_is_the_circle_spectrum() -> None:
+    measure = measures.circle(48)
+    for kernel in (exponential, by_name("erf-3-biases").network(2, 4).kernel):
+        gram = kernel(measure.nodes, measure.nodes)
+        by_nodes = spectrum.nystrom(gram, measure, 15)
+        closed = spectrum.circle(kernel, measure, 15)
+        np.testing.assert_allclose(
+            by_nodes.values, closed.values, atol=1e-11 * float(closed.values[0]), rtol=0
+        )
+
+
+def test_nystrom_on_samples_approaches_the_circle_spectrum() -> None:
+    circle = measures.circle(64)
+    exact = np.asarray(spectrum.circle(exponential, circle, 5).values)
+    sizes, draws = (24, 96, 384), 8
+    errors = []
+    for n in sizes:
+        samples = [circle.sample(jax.random.key(seed), n) for seed in range(draws)]
+        found = [
+            spectrum.nystrom(exponential(x, x), measures.empirical(x), 5).values for x in samples
+        ]
+        errors.append(np.sqrt(np.mean((np.asarray(found) - exact) ** 2)))
+    slope = np.polyfit(np.log(sizes), np.log(errors), 1)[0]
+    assert -0.7 < slope < -0.3, errors
+
+
+def test_bad_input_is_refused() -> None:
+    measure = measures.circle(8)
+    assert spectrum.circle(exponential, measure, 7).values.shape == (7,)
+    with refused("k must be between 1 and 7, got 8."):
+        spectrum.circle(exponential, measure, 8)
+    with refused("k must be between 1 and 7, got 0."):
+        spectrum.circle(exponential, measure, 0)
+    with refused("k must be between 1 and 7, got 8."):
+        spectrum.circle(exponential, measure).leading(8)
+    sphere = measures.sphere(3, 4)
+    with refused("measure must be measures.circle(nodes), got 'uniform on the sphere in 3 dim"):
+        spectrum.circle(exponential, sphere)
+    shifted = measures.empirical(measure.nodes[::-1], name="reversed")
+    with refused("got 'reversed' with nodes of shape (8, 2): use nystrom() for other measures."):
+        spectrum.circle(exponential, shifted)
+
+
+def test_kernels_that_are_none_are_refused() -> None:
+    measure = measures.circle(8)
+
+    def turned(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.exp(a @ jnp.diag(jnp.asarray([1.0, 2.0])) @ b.T)
+
+    def one_sided(a: jax.Array, b: jax.Array) -> jax.Array:
+        """Depends on θ − θ', but isn't even."""
+        angle = measures.angles_of(a)[:, None] - measures.angles_of(b)[None, :]
+        return 2 + jnp.sin(angle)
+
+    for kernel in (turned, one_sided):
+        with refused("kernel must depend on the angle between its arguments only, but a rotation"):
+            spectrum.circle(kernel, measure)
+
+    def indefinite(size: float) -> Kernel:
+        return lambda a, b: 1 - size * (2 * (a @ b.T) ** 2 - 1)
+
+    assert np.all(spectrum.circle(indefinite(1e-9), measure).values >= 0)
+    with refused(
+        "kernel must be positive semidefinite, but frequency 2 has the eigenvalue -0.25: "
+        "it is no kernel."
+    ):
+        spectrum.circle(indefinite(0.5), measure)
+
+
+def test_gram_matrices_that_are_none_are_refused() -> None:
+    measure = measures.empirical(jnp.asarray(points(3)))
+    eye = jnp.eye(3)
+    with refused("gram must be symmetric, but differs from its transpose by 0.1 of its largest"):
+        spectrum.nystrom(eye.at[0, 1].set(0.1), measure)
+    with refused("gram must be positive semidefinite, but has the eigenvalue -1 (largest 1)"):
+        spectrum.nystrom(eye.at[0, 0].set(-1.0), measure)
+    with refused("gram holds 1 NaN or infinite value(s) among 9"):
+        spectrum.nystrom(eye.at[0, 0].set(jnp.nan), measure)
+    with refused("gram must be square, got shape (2, 3)."):
+        spectrum.nystrom(eye[:2], measure)
+    with refused("gram has 4 entries and measure has 3: they must agree."):
+        spectrum.nystrom(jnp.eye(4), measure)
+    with refused("k must be between 1 and 3, got 4."):
+        spectrum.nystrom(eye, measure, 4)
+
+
+def test_spectra_need_double_precision() -> None:
+    measure = measures.circle(4)
+    gram = kernels.rbf(measure.nodes, measure.nodes, 1.0)
+    with jax.enable_x64(False):
+        with refused("A spectrum needs float64, and JAX is in single precision"):
+            spectrum.circle(exponential, measure)
+        with refused("A spectrum needs float64"):
+            spectrum.nystrom(gram, measure)
