@@ -39,9 +39,11 @@ def test_network_flows_are_gradient_flows() -> None:
 
 def test_the_key_decides_the_starts_whatever_the_sample() -> None:
     starts: list[Any] = []
+    still = dynamics.Trajectory(TIMES, jnp.zeros((2, 10)), None, jnp.zeros((), int))
 
-    def remembered(apply: Any, params: Any, *rest: Any, **options: Any) -> Any:
+    def remembered(apply: Any, params: Any, *_: Any, **options: Any) -> dynamics.Trajectory:
         starts.append((params, options["sample"]))
+        return still
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ensembles, "gradient_flow", remembered)
