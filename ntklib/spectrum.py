@@ -11,7 +11,7 @@ from ntklib.measures import Measure, equispaced_angles, points_at
 from ntklib.networks import Kernel
 
 QUADRATURE_NODES = 512
-"""Gauss–Legendre nodes on [0, π] for the circle's eigenvalues."""
+"""Fejér nodes on [0, π] for the circle's eigenvalues."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def circle(kernel: Kernel, measure: Measure, k: int | None = None) -> Eigensyste
     With $K(x, x') = \kappa(\theta - \theta')$, κ even, the eigenfunctions are 1, √2 cos jθ,
     √2 sin jθ with the eigenvalues $\lambda_j = \frac{1}{\pi}\int_0^\pi \kappa(\theta)
     \cos(j\theta)\,d\theta$ (the Funk–Hecke formula for d = 2). The tangent kernels of ReLU
-    networks have corners at θ = 0 and π and are analytic between them, so Gauss–Legendre nodes on
+    networks have corners at θ = 0 and π and are analytic between them, so Fejér's nodes on
     [0, π] converge geometrically where equispaced ones would not.
 
     Args:
@@ -103,8 +103,8 @@ def fourier_eigenvalues(kernel: Kernel, most: int) -> Float[Array, " j"]:
       ValueError: the kernel is not rotation-invariant, or has a negative eigenvalue.
     """
     count = max(QUADRATURE_NODES, 2 * most)
-    nodes, weights = np.polynomial.legendre.leggauss(count)
-    angles = jnp.asarray(np.pi * (nodes + 1) / 2)
+    nodes, weights = _fejer(count)
+    angles = jnp.asarray(nodes)
     profile = kernel(points_at(jnp.zeros(1)), points_at(angles))[0]
     # Turned by an angle that no symmetry of a kernel is likely to share, and mirrored.
     turned = kernel(points_at(jnp.ones(1)), points_at(1 - angles))[0]
@@ -115,7 +115,7 @@ def fourier_eigenvalues(kernel: Kernel, most: int) -> Float[Array, " j"]:
             f"it by {asymmetry:.2g} of its largest value: use nystrom() instead."
         )
     modes = np.cos(np.arange(most + 1)[:, None] * np.asarray(angles))
-    values = modes @ (weights / 2 * np.asarray(profile))
+    values = modes @ (weights * np.asarray(profile))
     if values.min() < -1e-8 * values.max():
         j = int(np.argmin(values))
         raise ValueError(
@@ -150,6 +150,17 @@ def frequency_norms(
     amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / q
     scale = jnp.where(jnp.arange(most + 1) == 0, 1.0, jnp.sqrt(2.0))
     return amplitudes * scale.reshape((1,) * (g.ndim - 1) + (-1,))
+
+
+def _fejer(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns Fejér's nodes on [0, π] and weights that sum to 1 (Waldvogel 2006).
+
+    Unlike those of Gauss–Legendre rules, its weights have a formula that is exact to rounding.
+    """
+    phi = np.pi * (np.arange(count) + 0.5) / count
+    k = np.arange(1, count // 2 + 1)
+    weights = (1 - 2 * np.cos(2 * phi[:, None] * k) @ (1 / (4.0 * k**2 - 1))) / count
+    return np.pi * np.sin(phi / 2) ** 2, weights
 
 
 def _equispaced_angles(measure: Measure) -> Float[Array, " q"]:
