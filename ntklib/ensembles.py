@@ -1,7 +1,7 @@
 r"""Independent repetitions over (θ₀, sample): the theorems hold with high probability over both."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -47,7 +47,7 @@ def network_flows(
     """
     draws = _checks.whole_number("draws", draws, least=1)
     init_key, sample_key = jax.random.split(key)
-    params = jax.jit(jax.vmap(network.init))(jax.random.split(init_key, draws))
+    params = _initial(jax.random.split(init_key, draws), init=network.init)
     sample = None if n is None else _samples(measure, sample_key, draws, n)
     flows = gradient_flow(
         network.apply, params, target, measure, times, sample=sample, draws=True, **options
@@ -97,6 +97,12 @@ def kernel_flows(
         )  # fmt: skip
 
 
+@functools.partial(jax.jit, static_argnames="init")
+def _initial(keys: Array, *, init: Callable[[Any], PyTree]) -> PyTree:
+    """Draws θ₀ for each key; compiled once for each network and number of draws."""
+    return jax.vmap(init)(keys)
+
+
 @functools.partial(jax.jit, static_argnames=("kernel", "side_by_side", "progress"))
 def _kernel_flows(
     batch: PyTree, nodes: Array, initial: Array, ts: Array, bar: Array, *,
@@ -106,9 +112,11 @@ def _kernel_flows(
 
     def one(draw: tuple[Array, Array, Array]) -> Array:
         points, residual, index = draw
+        flow = closed_form(kernel(points, points), kernel(nodes, points), residual, initial, ts)
         if progress:
-            _integrator.report(bar, index, 1.0)
-        return closed_form(kernel(points, points), kernel(nodes, points), residual, initial, ts)
+            # Depends on the flow, or it would be sent before the flow is there.
+            _integrator.report(bar, index, jnp.where(jnp.isfinite(flow[-1, 0]), 1.0, 0.0))
+        return flow
 
     return _integrator.over_draws(one, batch, side_by_side=side_by_side)
 
