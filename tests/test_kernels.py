@@ -29,12 +29,11 @@ def test_analytic_kernel_is_the_recursion(case: Case) -> None:
     x1 = points(4)
     network = case.network(3, 4)
     opposite = np.concatenate([-x1[:1], points(3, seed=1)])
-    for x2, slack in ((opposite, 0.0), (x1, 1e-7)):
+    for x2 in (opposite, x1):
         expected = case.kernel(x1, x2)
         got = kernels.analytic(network, jnp.asarray(x1), jnp.asarray(x2))
-        # ReLU: the angle between equal points is 0 only up to the root of the rounding.
-        accuracy = max(case.accuracy, slack) if case.name.startswith("relu") else case.accuracy
-        np.testing.assert_allclose(got, expected, atol=accuracy * np.abs(expected).max(), rtol=0)
+        accuracy = case.accuracy * np.abs(expected).max()
+        np.testing.assert_allclose(got, expected, atol=accuracy, rtol=0)
 
 
 def test_analytic_kernel_of_other_shapes() -> None:
