@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import jax
 
@@ -111,10 +111,10 @@ class Chapter:
         *,
         statement: str,
         source: str,
-        measured: float,
+        measured: SupportsFloat,
         relation: str,
-        bound: float,
-        spread: Sequence[float],
+        bound: SupportsFloat,
+        spread: Sequence[SupportsFloat],
         guarantee: bool = False,
         note: str = "",
         explanation: str = "",

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 from cases import refused
 
 from ntklib import claims
@@ -97,9 +99,10 @@ def test_a_claim_travels_as_json() -> None:
     assert "<b>" not in bundle["text/html"]
 
 
-def test_numbers_of_numpy_become_plain() -> None:
-    low, high = np.asarray([-0.7, -0.55])
-    claim = record(measured=np.float64(-0.6), bound=np.float64(-0.5), spread=(low, high))
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
+def test_numbers_of_arrays_become_plain(array: Any) -> None:
+    low, high, measured, bound = array([-0.7, -0.55, -0.6, -0.5])
+    claim = record(measured=measured, bound=bound, spread=(low, high))
     assert type(claim.measured) is type(claim.bound) is float
     assert [type(end) for end in claim.spread] == [float, float]
 
