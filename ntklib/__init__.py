@@ -10,6 +10,7 @@ Spectra and differences of trajectories need double precision: run
 """
 
 from ntklib import (
+    activations,
     claims,
     dynamics,
     ensembles,
@@ -24,6 +25,7 @@ from ntklib import (
 )
 
 __all__ = [
+    "activations",
     "claims",
     "dynamics",
     "ensembles",

@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+TILE = 512
+"""Rows and columns of a matrix that `symmetric` looks at together."""
+
 
 def require_x64(purpose: str) -> None:
     """Refuses to go on in single precision.
@@ -59,6 +62,14 @@ def real_array(name: str, value: Any, axes: str | None = None) -> Array:
       ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
     """
     array = jnp.asarray(value)
+    _form(name, array, axes)
+    if isinstance(array, jax.core.Tracer):  # inside jit there are no values to look at
+        return array
+    _finite(name, int(jnp.sum(~jnp.isfinite(array))), array.size)
+    return array
+
+
+def _form(name: str, array: Array | np.ndarray, axes: str | None) -> None:
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} must hold real floating-point numbers, got dtype {array.dtype}.")
     if axes is not None and array.ndim != len(axes.split()):
@@ -67,15 +78,14 @@ def real_array(name: str, value: Any, axes: str | None = None) -> Array:
         )
     if 0 in array.shape:
         raise ValueError(f"{name} is empty (shape {array.shape}): give at least one entry.")
-    if isinstance(array, jax.core.Tracer):  # inside jit there are no values to look at
-        return array
-    bad = int(jnp.sum(~jnp.isfinite(array)))
+
+
+def _finite(name: str, bad: int, among: int) -> None:
     if bad:
         raise ValueError(
-            f"{name} holds {bad} NaN or infinite value(s) among {array.size}: "
+            f"{name} holds {bad} NaN or infinite value(s) among {among}: "
             "remove them or find out where they come from."
         )
-    return array
 
 
 def same_length(name: str, length: int, other: str, other_length: int) -> None:
@@ -121,23 +131,57 @@ def symmetric_positive(name: str, gram: Any) -> Float[Array, "n n"]:
     Rounding is allowed for: asymmetry and negative eigenvalues up to 10⁻⁸ of the largest entry
     and eigenvalue in double precision (10⁻³ in single).
     """
-    matrix = real_array(name, gram, "n n")
-    if matrix.shape[0] != matrix.shape[1]:
+    matrix = symmetric(name, gram)
+    nonnegative_spectrum(name, np.linalg.eigvalsh(matrix))
+    return jnp.asarray(gram)
+
+
+def symmetric(name: str, gram: Any) -> np.ndarray:
+    """Returns `gram` as a square, symmetric NumPy array, without a copy where it is on the CPU.
+
+    It is looked at tile by tile, so that a matrix which fills the memory can be checked too.
+    Asymmetry is allowed for as in `symmetric_positive`.
+    """
+    matrix = np.asarray(gram)
+    _form(name, matrix, "n n")
+    n = matrix.shape[0]
+    if matrix.shape != (n, n):
         raise ValueError(f"{name} must be square, got shape {matrix.shape}.")
-    slack = float(jnp.sqrt(np.finfo(matrix.dtype).eps))
-    asymmetry = float(jnp.max(jnp.abs(matrix - matrix.T)) / jnp.max(jnp.abs(matrix)))
-    if asymmetry > slack:
+    stripes = [slice(start, start + TILE) for start in range(0, n, TILE)]
+    _finite(name, sum(int(np.sum(~np.isfinite(matrix[rows]))) for rows in stripes), n * n)
+    largest = max(float(np.max(np.abs(matrix[rows]))) for rows in stripes)
+    difference = max(
+        float(np.max(np.abs(matrix[rows, columns] - matrix[columns, rows].T)))
+        for index, rows in enumerate(stripes)
+        for columns in stripes[index:]
+    )
+    if difference > _slack(matrix.dtype) * largest:
         raise ValueError(
-            f"{name} must be symmetric, but differs from its transpose by {asymmetry:.2g} of its "
-            "largest entry: use (K + K.T)/2 if that is rounding, or check the kernel's arguments."
-        )
-    values = np.linalg.eigvalsh(np.asarray(matrix))
-    if values[0] < -slack * values[-1]:
-        raise ValueError(
-            f"{name} must be positive semidefinite, but has the eigenvalue {values[0]:.3g} "
-            f"(largest {values[-1]:.3g}): it is no kernel's Gram matrix."
+            f"{name} must be symmetric, but differs from its transpose by "
+            f"{difference / largest:.2g} of its largest entry: use (K + K.T)/2 if that is "
+            "rounding, or check the kernel's arguments."
         )
     return matrix
+
+
+def nonnegative_spectrum(name: str, values: np.ndarray, precision: Any = None) -> None:
+    """Raises a ValueError if an eigenvalue is negative beyond what `symmetric_positive` allows.
+
+    Args:
+      name: the matrix, for the message.
+      values: its eigenvalues, in any order.
+      precision: the dtype whose rounding is allowed for; that of the values if None.
+    """
+    least, largest = float(np.min(values)), float(np.max(values))
+    if least < -_slack(values.dtype if precision is None else precision) * largest:
+        raise ValueError(
+            f"{name} must be positive semidefinite, but has the eigenvalue {least:.3g} "
+            f"(largest {largest:.3g}): it is no kernel's Gram matrix."
+        )
+
+
+def _slack(dtype: Any) -> float:
+    return float(np.sqrt(np.finfo(dtype).eps))
 
 
 def increasing_sizes(name: str, sizes: Sequence[Any], *, least: int) -> np.ndarray:

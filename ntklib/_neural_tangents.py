@@ -11,6 +11,7 @@ never select it.
 import functools
 import importlib
 import importlib.util
+import math
 import sys
 import types
 import warnings
@@ -22,6 +23,9 @@ import jax
 import jax.extend.core
 import jax.interpreters.ad
 from jaxtyping import Array, Float
+
+GramOf = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
+MakeLayer = Callable[[Any], Any]
 
 _INSTALL = (
     "neural-tangents is not installed, and analytic kernels need it. With uv: `uv sync`. "
@@ -92,9 +96,7 @@ def load() -> types.ModuleType:
         return importlib.import_module("neural_tangents")
 
 
-def dense_kernel(
-    depth: int, activation_layer: Callable[[Any], Any], biases: bool
-) -> Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]:
+def dense_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> GramOf:
     r"""The analytic tangent kernel $K^\infty$ of a fully connected network in NTK scaling.
 
     Args:
@@ -108,23 +110,116 @@ def dense_kernel(
     Raises:
       ImportError: neural-tangents is not installed.
     """
+    stax = _stax()
+    hidden = [_dense(stax, biases), activation_layer(stax)] * depth
+    _, _, kernel_of = stax.serial(*hidden, _dense(stax, biases))
+    return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"))
+
+
+def residual_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> GramOf:
+    r"""The analytic tangent kernel of a residual network with an odd activation.
+
+    $\alpha^{(l)} = \omega(u) + \alpha^{(l-1)}$: given α⁽ˡ⁻¹⁾, u is symmetric and ω odd, so the
+    branches are uncorrelated, and in the gradients they meet only through W's diagonal, which is
+    of order 1/√m. Covariances and tangent kernels of the branches add:
+    $\Sigma_l = F(\Sigma_{l-1}) + \Sigma_{l-1}$,
+    $\Theta_l = \dot F(\Sigma_{l-1})\circ(\Theta_{l-1} + \Sigma_{l-1}) + \Theta_{l-1}$ without
+    biases. neural-tangents refuses to add branches that don't end in a dense layer, so they are
+    added here.
+
+    Args:
+      depth: number of hidden layers, of which the first is fully connected.
+      activation_layer: makes the activation's layer; the activation must be odd.
+      biases: whether every layer has a standard normal bias.
+
+    Returns:
+      A function of two arrays of points that returns their Gram matrix.
+
+    Raises:
+      ImportError: neural-tangents is not installed.
+    """
+    stax = _stax()
+    _, _, branch_of = stax.serial(_dense(stax, biases), activation_layer(stax))
+    _, _, readout_of = stax.serial(_dense(stax, biases))
+
+    def tangent(x1: Array, x2: Array) -> Array:
+        total = branch_of(x1, x2)
+        for _ in range(depth - 1):
+            branch = branch_of(total)
+            total = branch.replace(
+                **{
+                    name: getattr(branch, name) + getattr(total, name)
+                    for name in ("nngp", "ntk", "cov1", "cov2")
+                }
+            )
+        return readout_of(total).ntk
+
+    return _gram(tangent)
+
+
+def convolutional_kernel(
+    depth: int,
+    activation_layer: MakeLayer,
+    biases: bool,
+    *,
+    shape: tuple[int, ...],
+    size: int,
+    padding: str,
+    positions: int,
+) -> GramOf:
+    r"""The analytic tangent kernel of a convolutional network.
+
+    Args:
+      depth: number of convolutions.
+      activation_layer: makes the activation's layer.
+      biases: whether every layer has a standard normal bias.
+      shape: of an input, (*positions, channels).
+      size: length of the filters along every axis.
+      padding: "SAME", "CIRCULAR" or "VALID".
+      positions: how many the last convolution leaves.
+
+    Returns:
+      A function of two arrays of points that returns their Gram matrix.
+
+    Raises:
+      ImportError: neural-tangents is not installed.
+    """
+    axes = len(shape) - 1
+    stax = _stax()
+    # neural-tangents also divides by the filter's size and by the positions; the source's scaling
+    # counts channels alone.
+    convolution = stax.Conv(
+        1,
+        (size,) * axes,
+        padding=padding,
+        W_std=math.sqrt(size**axes),
+        b_std=1.0 if biases else None,
+        parameterization="ntk",
+    )
+    hidden = [convolution, activation_layer(stax)] * depth
+    readout = _dense(stax, biases, math.sqrt(positions))
+    _, _, kernel_of = stax.serial(*hidden, stax.Flatten(), readout)
+
+    def tangent(x1: Array, x2: Array) -> Array:
+        images = (x.reshape(x.shape[0], *shape) for x in (x1, x2))
+        return kernel_of(*images, "ntk")
+
+    return _gram(tangent)
+
+
+def _dense(stax: Any, biases: bool, scale: float = 1.0) -> Any:
+    return stax.Dense(1, W_std=scale, b_std=1.0 if biases else None, parameterization="ntk")
+
+
+def _stax() -> types.ModuleType:
     load()
-    stax = importlib.import_module("neural_tangents.stax")
+    return importlib.import_module("neural_tangents.stax")
 
-    def dense() -> Any:
-        return stax.Dense(1, W_std=1.0, b_std=1.0 if biases else None, parameterization="ntk")
 
-    with warnings.catch_warnings():
-        # Each use of the numerical layer warns that its accuracy depends on the degree, which
-        # `networks` documents and the tests measure.
-        warnings.filterwarnings("ignore", message="Numerical Activation Layer")
-        warnings.filterwarnings("ignore", message="Using JAX autodiff to compute the `fn`")
-        hidden = [layer for _ in range(depth) for layer in (dense(), activation_layer(stax))]
-    _, _, kernel_fn = stax.serial(*hidden, dense())
-
+def _gram(tangent: GramOf) -> GramOf:
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         # neural-tangents mixes dtypes and ranks, which a caller may have forbidden.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            return kernel_fn(x1, x2, "ntk").astype(x1.dtype)
+            return tangent(x1, x2).astype(x1.dtype)
 
     return kernel

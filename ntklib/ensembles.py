@@ -142,7 +142,7 @@ def kernel_distances(
     on_host = jax.device_get(params)  # whose slices cost no compilation
     for draw in range(jax.tree.leaves(params)[0].shape[0]):
         theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], on_host)
-        at_start = kernels.empirical(network.apply, theta_0, measure.nodes)
+        at_start = kernels.empirical(network, theta_0, measure.nodes)
         for name, gram in grams.items():
             distances[name].append(kernels.distance(gram, at_start, measure))
     return {name: jnp.stack(found) for name, found in distances.items()}

@@ -1,22 +1,21 @@
 r"""Gram matrices: the analytic kernel, the empirical one of a finite network, and comparisons."""
 
-import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
-from tqdm import tqdm
 
-from ntklib import _checks
+from ntklib import _checks, _empirical
 from ntklib.measures import Measure
-from ntklib.networks import Network
+from ntklib.networks import Kernel, Network
+
+Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
 
 DEFAULT_BUDGET = 2**30
-"""Bytes that `empirical` may hold in Jacobian blocks."""
+"""Bytes that a computation of a Gram matrix may hold besides its input and result."""
 
 
 def analytic(
@@ -30,11 +29,13 @@ def analytic(
       x2: points, shape (k, d); x1 by default.
 
     Returns:
-      The Gram matrix, shape (n, k). Exact to rounding for erf, GELU and ReLU; to about 10⁻⁸ for
-      tanh and softplus, whose expectations are integrated numerically.
+      The Gram matrix, shape (n, k). Exact to about 10⁻¹² of its largest entry; for tanh and
+      softplus while the variances of the preactivations stay below 4 and 16 (`_hermite.moments`
+      has the errors beyond).
 
     Raises:
       ImportError: neural-tangents is not installed.
+      NotImplementedError: the network has no analytic kernel.
       TypeError: x1 or x2 are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values.
     """
@@ -43,76 +44,142 @@ def analytic(
 
 
 def empirical(
-    apply: Callable[[PyTree, Array], Array],
+    network: Network | Apply,
     params: PyTree,
     x1: Float[Array, "n d"],
     x2: Float[Array, "k d"] | None = None,
     *,
+    method: str = "auto",
     memory_budget: int = DEFAULT_BUDGET,
-) -> Float[Array, "n k"]:
+) -> Float[Array, "n k *oo"]:
     r"""The tangent kernel of a finite network at θ.
 
-    $K(x, x') = \langle\nabla_\theta f(x;\theta), \nabla_\theta f(x';\theta)\rangle$.
-    Computed from blocks of rows of the Jacobian, of which never more than `memory_budget` bytes
-    exist at once; when the whole Jacobian doesn't fit, rows are computed anew for every block.
+    $K(x, x') = \langle\nabla_\theta f(x;\theta), \nabla_\theta f(x';\theta)\rangle$, by one of
+
+    - "layers": the gradient by an affine layer's weights is $\sum_p D_pA_p^T$ over its positions p
+      (one position in a dense layer), A its inputs and D the derivatives of f by its outputs. So a
+      dense layer contributes $(A^TA)\circ(D^TD)$, and a convolution either
+      $\sum_{pp'}(A_p^TA_{p'})\circ(D_p^TD_{p'})$ or the Gram matrix of its gradients, whichever
+      takes fewer operations. Needs a `Network` whose layers are known.
+    - "jacobian": the Gram matrix of the rows of the Jacobian, p operations an entry.
+    - "products": columns $J(J^Te_j)$, which hold two vectors of length p at once: slower, for
+      networks whose gradients don't fit the budget otherwise.
+
+    "auto" takes the first of these by operations that the network and the budget allow.
 
     Args:
-      apply: (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
+      network: a `Network`, or any (θ, x) ↦ f(x; θ) that returns shape (n,), or (n, o) for o
+        outputs, for x of shape (n, d).
       params: θ, any pytree of floating-point arrays; p numbers in all.
       x1: points, shape (n, d).
       x2: points, shape (k, d); x1 by default.
-      memory_budget: bytes for Jacobian blocks.
+      method: "auto", "layers", "jacobian" or "products".
+      memory_budget: bytes for all that is held besides θ, the points and the result.
 
     Returns:
-      The Gram matrix, shape (n, k).
+      The Gram matrix, shape (n, k); with o outputs (n, k, o, o), whose entry [i, j, a, b] is
+      $\langle\nabla_\theta f_a(x_i), \nabla_\theta f_b(x'_j)\rangle$.
 
     Raises:
       TypeError: x1 or x2 are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, an apply that doesn't return one number a
-        point, or a budget below two rows of the Jacobian.
+      ValueError: wrong shapes, NaN or infinite values, an unknown method, layers that aren't
+        known, or a budget that is too small.
     """
     first, second = _points(x1, x2)
-    symmetric = x2 is None
-    n, k = first.shape[0], second.shape[0]
-    outputs = jax.eval_shape(apply, params, first).shape
-    if outputs != (n,):
+    sets = (first,) if x2 is None else (first, second)
+    budget = _checks.whole_number("memory_budget", memory_budget, least=1)
+    apply, forward = _functions(network)
+    shape = _output_shape(apply, params, first)
+    route = _empirical.choose(apply, forward, params, sets, math.prod(shape), method, budget)
+    gram = jnp.asarray(route.gram(sets))
+    return jnp.transpose(gram, (0, 2, 1, 3)) if shape else gram[:, 0, :, 0]
+
+
+def tangent_products(
+    network: Network | Apply,
+    params: PyTree,
+    x: Float[Array, "q d"],
+    *,
+    memory_budget: int = DEFAULT_BUDGET,
+) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
+    r"""The map $v \mapsto K v = J(J^T v)$ of the tangent kernel at θ, without its Gram matrix.
+
+    One product costs about as much as two gradients of the loss on all the points; for
+    `spectrum.matrix_free`.
+
+    Args:
+      network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
+      params: θ, p numbers in all.
+      x: points, shape (q, d).
+      memory_budget: bytes for all that is held besides θ and the points.
+
+    Returns:
+      The map, compiled once.
+
+    Raises:
+      TypeError: x is not of floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, several outputs, or a budget that is too
+        small.
+    """
+    points, _ = _points(x, None)
+    budget = _checks.whole_number("memory_budget", memory_budget, least=1)
+    apply, _ = _functions(network)
+    shape = _output_shape(apply, params, points)
+    if shape:
         raise ValueError(
-            f"apply must return one number a point, shape ({n},), but returns shape {outputs}: "
-            "select one output coordinate."
+            f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
+            "one output coordinate."
         )
-    leaves = jax.tree.leaves(params)
-    row_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
-    # A block is held twice while its leaves are joined, and two blocks meet in a product.
-    rows = _checks.whole_number("memory_budget", memory_budget, least=1) // (4 * row_bytes)
-    if rows == 0:
+    return _empirical.products(apply, params, points, budget)
+
+
+def products(
+    kernel: Kernel, x: Float[Array, "q d"], *, memory_budget: int = DEFAULT_BUDGET
+) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
+    r"""The map $v \mapsto K v$ of a kernel, some rows of its Gram matrix at a time.
+
+    Args:
+      kernel: K, such as `network.kernel`.
+      x: points, shape (q, d).
+      memory_budget: bytes for the rows that are held at once. Kernels of deep networks hold a few
+        matrices of that size while they compute one.
+
+    Returns:
+      The map; for `spectrum.matrix_free`.
+
+    Raises:
+      TypeError: x is not of floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, or a budget below one row.
+    """
+    points, _ = _points(x, None)
+    budget = _checks.whole_number("memory_budget", memory_budget, least=1)
+    row = points.shape[0] * points.dtype.itemsize
+    if budget < row:
         raise ValueError(
-            f"memory_budget = {memory_budget} bytes is less than one pair of Jacobian rows needs: "
-            f"give at least {4 * row_bytes}, or use fewer parameters."
+            f"memory_budget = {budget} bytes is less than a row of the Gram matrix: give at least "
+            f"{row}."
         )
-    blocks_1 = [slice(i, min(i + rows, n)) for i in range(0, n, rows)]
-    blocks_2 = [slice(j, min(j + rows, k)) for j in range(0, k, rows)]
-    gram = np.empty((n, k), first.dtype)
-    with tqdm(total=len(blocks_1) * len(blocks_2), desc="empirical NTK", delay=2) as bar:
-        for i, rows_1 in enumerate(blocks_1):
-            jacobian_1 = _jacobian(apply, params, first[rows_1])
-            for j, rows_2 in enumerate(blocks_2):
-                bar.update()
-                if symmetric and j > i:
-                    continue
-                same = symmetric and i == j
-                jacobian_2 = jacobian_1 if same else _jacobian(apply, params, second[rows_2])
-                gram[rows_1, rows_2] = jacobian_1 @ jacobian_2.T
-                if symmetric:
-                    gram[rows_2, rows_1] = gram[rows_1, rows_2].T
-    return jnp.asarray(gram)
+    rows = min(budget // row, points.shape[0])
+
+    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
+        parts = [points[i : i + rows] for i in range(0, points.shape[0], rows)]
+        return jnp.concatenate([kernel(part, points) @ v for part in parts])
+
+    return product
 
 
-@functools.partial(jax.jit, static_argnames="apply")
-def _jacobian(apply: Callable[..., Array], params: PyTree, x: Array) -> Float[Array, "n p"]:
-    def row(point: Array) -> Array:
-        return ravel_pytree(jax.grad(lambda theta: apply(theta, point[None])[0])(params))[0]
+def _functions(network: Network | Apply) -> tuple[Apply, Any]:
+    return (network.apply, network.forward) if isinstance(network, Network) else (network, None)
 
-    return jax.vmap(row)(x)
+
+def _output_shape(apply: Apply, params: PyTree, x: Array) -> tuple[int, ...]:
+    shape = jax.eval_shape(apply, params, x).shape
+    if len(shape) not in (1, 2) or shape[0] != x.shape[0] or 0 in shape:
+        raise ValueError(
+            f"network must return one number a point, shape ({x.shape[0]},), or one for each "
+            f"output, shape ({x.shape[0]}, o), but returns shape {shape}: check its last layer."
+        )
+    return shape[1:]
 
 
 def rbf(

@@ -1,92 +1,31 @@
 r"""Networks in the source's form: f(x; θ) = vᵀα⁽ᴸ⁾/√m_L in NTK scaling, all parameters N(0, 1).
 
-A `Network` is three functions. Everything in `dynamics` and `kernels.empirical` asks only for an
+A `Network` is a few functions. Everything in `dynamics` and `kernels.empirical` asks only for an
 `apply(params, x)`, so a network written with Flax, Equinox or plain JAX serves as well.
 """
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _neural_tangents
+from ntklib import _checks, _network, _neural_tangents
+from ntklib._convolutional import convolutional, lenet5
+from ntklib._layers import Affine
+from ntklib._network import Kernel, Network
+from ntklib.activations import named
 
-QUADRATURE_DEGREE = 150
-"""Gauss–Hermite nodes a dimension for activations whose kernel has no closed form."""
-
-Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    r"""A scalar network f(·; θ) and its tangent kernel.
-
-    Attributes:
-      name: for titles and messages.
-      width: m = min_l m_l.
-      init: key ↦ parameters θ₀ (a pytree).
-      apply: (θ, x) ↦ f(x; θ); x has shape (n, d), the result (n,).
-      kernel: (x, x') ↦ the analytic kernel $K^\infty(x, x') =
-        E\langle\nabla_\theta f(x), \nabla_\theta f(x')\rangle$, shape (n, k).
-    """
-
-    name: str
-    width: int
-    init: Callable[[Any], PyTree]
-    apply: Callable[[PyTree, Float[Array, "n d"]], Float[Array, " n"]]
-    kernel: Kernel
-
-    @property
-    def parameters(self) -> int:
-        """The number p of parameters."""
-        shapes = jax.eval_shape(self.init, jax.random.key(0))
-        return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
-
-
-@dataclass(frozen=True)
-class Activation:
-    """An activation ω and what the theory and the kernel need to know of it.
-
-    Attributes:
-      function: ω, elementwise.
-      layer: makes its layer from the module `neural_tangents.stax`.
-      smooth: whether ω is twice continuously differentiable with ω, ω' Lipschitz (Assumption 1).
-      closed_form: whether its kernel is exact to rounding; else it is a quadrature whose error
-        is about 10⁻⁸ at the degree used.
-    """
-
-    function: Callable[[Array], Array]
-    layer: Callable[[Any], Any]
-    smooth: bool
-    closed_form: bool
-
-
-def _by_quadrature(function: Callable[[Array], Array]) -> Activation:
-    return Activation(
-        function=function,
-        layer=lambda stax: stax.ElementwiseNumerical(function, deg=QUADRATURE_DEGREE),
-        smooth=True,
-        closed_form=False,
-    )
-
-
-ACTIVATIONS = {
-    "erf": Activation(jax.lax.erf, lambda stax: stax.Erf(), smooth=True, closed_form=True),
-    "gelu": Activation(
-        functools.partial(jax.nn.gelu, approximate=False),
-        lambda stax: stax.Gelu(),
-        smooth=True,
-        closed_form=True,
-    ),
-    "relu": Activation(jax.nn.relu, lambda stax: stax.Relu(), smooth=False, closed_form=True),
-    "softplus": _by_quadrature(jax.nn.softplus),
-    "tanh": _by_quadrature(jnp.tanh),
-}
+__all__ = [
+    "Kernel",
+    "Network",
+    "antisymmetric",
+    "convolutional",
+    "fully_connected",
+    "lenet5",
+    "residual",
+]
 
 
 def fully_connected(
@@ -95,6 +34,7 @@ def fully_connected(
     activation: str = "erf",
     *,
     biases: bool = False,
+    outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
     r"""A fully connected network of any depth.
@@ -106,8 +46,9 @@ def fully_connected(
     Args:
       d: input dimension m₀.
       widths: m₁, …, m_L.
-      activation: the name of ω, a key of `ACTIVATIONS`.
+      activation: the name of ω, a key of `activations.ACTIVATIONS`.
       biases: whether there are b⁽ˡ⁾ and c.
+      outputs: None for the source's scalar f; else o, and v and c have a row for each output.
       dtype: of the parameters; JAX's default floating-point type if None.
 
     Returns:
@@ -115,80 +56,112 @@ def fully_connected(
       is found again.
 
     Raises:
-      TypeError: d or a width is not a whole number.
-      ValueError: d or a width is less than 1, there is no width, or the activation is unknown.
+      TypeError: d, a width or outputs is not a whole number.
+      ValueError: d, a width or outputs is less than 1, there is no width, or the activation is
+        unknown.
     """
     d = _checks.whole_number("d", d, least=1)
-    if len(widths) == 0:
-        raise ValueError("widths is empty: give the width of each hidden layer, such as (512,).")
-    sizes = [_checks.whole_number(f"widths[{i}]", m, least=1) for i, m in enumerate(widths)]
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {', '.join(sorted(ACTIVATIONS))}, got {activation!r}."
-        )
-    kind = jnp.dtype(jnp.result_type(float) if dtype is None else dtype)
-    return _fully_connected((d, *sizes), activation, bool(biases), kind)
+    sizes = (d, *_network.positive_sizes("widths", widths))
+    readout, kind = _network.readout(outputs), _network.float_type(dtype)
+    return _fully_connected(sizes, activation, bool(biases), readout, kind)
 
 
 @functools.cache
-def _fully_connected(sizes: tuple[int, ...], activation: str, biases: bool, dtype: Any) -> Network:
-    omega = ACTIVATIONS[activation].function
+def _fully_connected(
+    sizes: tuple[int, ...], activation: str, biases: bool, readout: tuple[int, ...], dtype: Any
+) -> Network:
+    omega = named(activation)
+    shapes = [*zip(sizes[1:], sizes[:-1], strict=True), (*readout, sizes[-1])]
 
-    def init(key: Any) -> PyTree:
-        shapes = [*zip(sizes[1:], sizes[:-1], strict=True), (sizes[-1],)]
-        layers = []
-        for shape, layer_key in zip(shapes, jax.random.split(key, len(shapes)), strict=True):
-            weight_key, bias_key = jax.random.split(layer_key)
-            layer = {"weight": jax.random.normal(weight_key, shape, dtype)}
-            if biases:
-                layer["bias"] = jax.random.normal(bias_key, shape[:-1], dtype)
-            layers.append(layer)
-        return layers
-
-    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, " n"]:
-        # The hidden axis first: (m_l, n) keeps the long axis contiguous in the matrix products.
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
         alpha = x.T
-        for index, layer in enumerate(params):
-            alpha = layer["weight"] @ alpha / math.sqrt(sizes[index])
-            if biases:
-                alpha = alpha + layer["bias"][..., None]
-            if index < len(params) - 1:
-                alpha = omega(alpha)
-        return alpha
+        for layer, m in zip(params[:-1], sizes, strict=False):
+            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m)))
+        return affine(params[-1], alpha, 1 / math.sqrt(sizes[-1])).T
 
-    widths = "×".join(str(m) for m in sizes[1:])
-    return Network(
-        name=f"fully connected {widths}, {activation}{', biases' if biases else ''}",
+    return _network.layered(
+        name=_network.title("fully connected", sizes[1:], activation, biases),
         width=min(sizes[1:]),
-        init=init,
-        apply=apply,
-        kernel=_dense_kernel(len(sizes) - 1, activation, biases),
+        init=_network.standard_normal(shapes, biases, dtype),
+        forward=forward,
+        kernel=_network.analytic(_neural_tangents.dense_kernel, activation, len(sizes) - 1, biases),
+    )
+
+
+def residual(
+    d: int,
+    width: int,
+    depth: int,
+    activation: str = "tanh",
+    *,
+    biases: bool = False,
+    outputs: int | None = None,
+    dtype: Any = None,
+) -> Network:
+    r"""A residual network whose layers add after the activation.
+
+    $\alpha^{(1)} = \omega(W^{(1)}x/\sqrt d + b^{(1)})$ brings the input to width m, then
+    $\alpha^{(l)} = \omega(W^{(l)}\alpha^{(l-1)}/\sqrt m + b^{(l)}) + \alpha^{(l-1)}$ for
+    l = 2, …, L and $f = v^T\alpha^{(L)}/\sqrt m + c$, all parameters N(0, 1) (slide
+    "Architectures").
+
+    Args:
+      d: input dimension.
+      width: m, of all layers.
+      depth: L, at least 1.
+      activation: the name of an odd ω: "erf" or "tanh".
+      biases: whether there are b⁽ˡ⁾ and c.
+      outputs: None for a scalar f, else the number of outputs.
+      dtype: of the parameters; JAX's default floating-point type if None.
+
+    Returns:
+      The network; the same arguments give the same object.
+
+    Raises:
+      TypeError: a size is not a whole number.
+      ValueError: a size is less than 1, or the activation is unknown or not odd.
+    """
+    sizes = [
+        _checks.whole_number(name, size, least=1)
+        for name, size in (("d", d), ("width", width), ("depth", depth))
+    ]
+    if not named(activation).odd:
+        raise ValueError(
+            f"activation must be odd (erf or tanh) in a residual network, got {activation!r}: "
+            "only then does E[ω(u)] = 0 make the two branches uncorrelated, which the analytic "
+            "kernel rests on."
+        )
+    return _residual(
+        *sizes, activation, bool(biases), _network.readout(outputs), _network.float_type(dtype)
     )
 
 
 @functools.cache
-def _dense_kernel(depth: int, activation: str, biases: bool) -> Kernel:
-    """The analytic kernel, built at its first use: it doesn't depend on the widths."""
+def _residual(
+    d: int,
+    m: int,
+    depth: int,
+    activation: str,
+    biases: bool,
+    readout: tuple[int, ...],
+    dtype: Any,
+) -> Network:
+    omega = named(activation)
+    shapes = [(m, d), *[(m, m)] * (depth - 1), (*readout, m)]
 
-    @functools.cache
-    def built() -> Kernel:
-        kind = ACTIVATIONS[activation]
-        kernel = _neural_tangents.dense_kernel(depth, kind.layer, biases)
-        return jax.jit(kernel if kind.closed_form else _entry_by_entry(kernel))
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
+        alpha = omega.function(affine(params[0], x.T, 1 / math.sqrt(d)))
+        for layer in params[1:-1]:
+            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m))) + alpha
+        return affine(params[-1], alpha, 1 / math.sqrt(m)).T
 
-    return lambda x1, x2: built()(x1, x2)
-
-
-def _entry_by_entry(kernel: Kernel) -> Kernel:
-    """Evaluates a kernel 64 entries at a time: the quadrature holds degree² numbers an entry."""
-
-    def entries(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
-        def row(a: Float[Array, " d"]) -> Float[Array, " k"]:
-            return jax.lax.map(lambda b: kernel(a[None], b[None])[0, 0], x2, batch_size=64)
-
-        return jax.lax.map(row, x1)
-
-    return entries
+    return _network.layered(
+        name=_network.title("residual", [m] * depth, activation, biases),
+        width=m,
+        init=_network.standard_normal(shapes, biases, dtype),
+        forward=forward,
+        kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, biases),
+    )
 
 
 def antisymmetric(network: Network) -> Network:
@@ -213,9 +186,14 @@ def _antisymmetric(network: Network) -> Network:
         params = network.init(key)
         return {"plus": params, "minus": params}
 
-    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, " n"]:
+    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
         difference = network.apply(params["plus"], x) - network.apply(params["minus"], x)
         return difference / math.sqrt(2)
+
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
+        assert network.forward is not None  # noqa: S101  # see below
+        plus, minus = (network.forward(params[half], x, affine) for half in ("plus", "minus"))
+        return (plus - minus) / math.sqrt(2)
 
     return Network(
         name=f"{network.name}, antisymmetric",
@@ -223,4 +201,5 @@ def _antisymmetric(network: Network) -> Network:
         init=init,
         apply=apply,
         kernel=network.kernel,
+        forward=None if network.forward is None else forward,
     )

@@ -1,181 +1,51 @@
-r"""Eigenvalues and eigenfunctions of $T_K$: exact on the circle, Nyström for any measure."""
+r"""Eigenvalues and eigenfunctions of $T_K$: exact on spheres, Nyström for any measure."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
+import scipy.linalg
 from jaxtyping import Array, Float
+from scipy.special import entr
 
-from ntklib import _checks
-from ntklib.measures import Measure, equispaced_angles, points_at
-from ntklib.networks import Kernel
+from ntklib import _checks, _krylov
+from ntklib._eigensystem import Eigensystem, principal_angles
+from ntklib._funk_hecke import fourier_eigenvalues, funk_hecke, multiplicity
+from ntklib._rotation_invariant import circle, degree_norms, frequency_norms, sphere
+from ntklib.measures import Measure
 
-QUADRATURE_NODES = 512
-"""Fejér nodes on [0, π] for the circle's eigenvalues."""
+__all__ = [
+    "Eigensystem",
+    "circle",
+    "degree_norms",
+    "effective_rank",
+    "fisher_spectrum",
+    "fourier_eigenvalues",
+    "frequency_norms",
+    "funk_hecke",
+    "matrix_free",
+    "multiplicity",
+    "nystrom",
+    "principal_angles",
+    "sphere",
+]
 
+KRYLOV_NODES = 1000
+"""Nodes from which on `nystrom` prefers the Krylov method for few eigenpairs."""
+KRYLOV_SHARE = 100
+"""Few are at most this part of the nodes: q/100."""
 
-@dataclass(frozen=True, eq=False)
-class Eigensystem:
-    r"""The leading eigenpairs of $T_K$, its eigenfunctions given at a measure's nodes.
-
-    Attributes:
-      values: σ₁ ≥ σ₂ ≥ …, each as often as its multiplicity, shape (k,).
-      functions: φᵢ at the nodes, orthonormal in L²(ρ), shape (k, q).
-      measure: ρ.
-    """
-
-    values: Float[Array, " k"]
-    functions: Float[Array, "k q"]
-    measure: Measure
-
-    def coefficients(self, g: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
-        r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes."""
-        return (g * self.measure.weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ self.functions.T
-
-    def synthesis(self, coefficients: Float[Array, "*b k"]) -> Float[Array, "*b q"]:
-        r"""Returns $\sum_i c_i \phi_i$ at the nodes."""
-        return coefficients @ self.functions
-
-    def leading(self, k: int) -> "Eigensystem":
-        """Returns the first k eigenpairs.
-
-        Args:
-          k: how many, from 1 to their number.
-
-        Raises:
-          ValueError: k is out of range.
-        """
-        k = _checks.whole_number("k", k, least=1, most=self.values.shape[0])
-        return Eigensystem(self.values[:k], self.functions[:k], self.measure)
+Gram = Float[Array, "q q"] | Float[np.ndarray, "q q"]
 
 
-def circle(kernel: Kernel, measure: Measure, k: int | None = None) -> Eigensystem:
-    r"""The eigensystem of a rotation-invariant kernel on the uniform circle, in closed form.
-
-    With $K(x, x') = \kappa(\theta - \theta')$, κ even, the eigenfunctions are 1, √2 cos jθ,
-    √2 sin jθ with the eigenvalues $\lambda_j = \frac{1}{\pi}\int_0^\pi \kappa(\theta)
-    \cos(j\theta)\,d\theta$ (the Funk–Hecke formula for d = 2). The tangent kernels of ReLU
-    networks have corners at θ = 0 and π and are analytic between them, so Fejér's nodes on
-    [0, π] converge geometrically where equispaced ones would not.
-
-    Args:
-      kernel: (x, x') ↦ Gram matrix, such as `network.kernel`.
-      measure: the uniform circle with q nodes, from `measures.circle`.
-      k: how many eigenpairs, at most the q − 1 or fewer that the nodes tell apart; all by default.
-
-    Returns:
-      The eigensystem; within each pair of equal eigenvalues the cosine comes first. Eigenvalues
-      are exact to about 10⁻¹⁵ of the largest; where rounding makes one negative it is set to 0.
-
-    Raises:
-      ValueError: the measure is not an equispaced circle, the kernel is not rotation-invariant or
-        has a negative eigenvalue, k is out of range, or x64 is off.
-    """
-    _checks.require_x64("A spectrum")
-    q = measure.nodes.shape[0]
-    theta = np.asarray(_equispaced_angles(measure))
-    most = (q - 1) // 2  # frequencies below q/2 are orthogonal on q equispaced nodes
-    k = 2 * most + 1 if k is None else _checks.whole_number("k", k, least=1, most=2 * most + 1)
-    by_frequency = fourier_eigenvalues(kernel, most)
-
-    frequency = np.repeat(np.arange(most + 1), [1] + [2] * most)
-    order = np.argsort(-np.asarray(by_frequency)[frequency], kind="stable")[:k]
-    phase = np.where(np.arange(2 * most + 1) % 2 == 0, np.pi / 2, 0.0)  # cos, then sin
-    phase[0] = 0.0
-    amplitude = np.where(frequency == 0, 1.0, np.sqrt(2))
-    functions = amplitude[order, None] * np.cos(
-        frequency[order, None] * theta[None, :] - phase[order, None]
-    )
-    return Eigensystem(by_frequency[frequency[order]], jnp.asarray(functions), measure)
-
-
-def fourier_eigenvalues(kernel: Kernel, most: int) -> Float[Array, " j"]:
-    r"""Eigenvalues λ₀, …, λ_most of a rotation-invariant kernel on the circle, by frequency.
-
-    Args:
-      kernel: (x, x') ↦ Gram matrix.
-      most: the highest frequency.
-
-    Returns:
-      $\lambda_j$, shape (most + 1,); see `circle`.
-
-    Raises:
-      ValueError: the kernel is not rotation-invariant, or has a negative eigenvalue.
-    """
-    count = max(QUADRATURE_NODES, 2 * most)
-    nodes, weights = _fejer(count)
-    angles = jnp.asarray(nodes)
-    profile = kernel(points_at(jnp.zeros(1)), points_at(angles))[0]
-    # Turned by an angle that no symmetry of a kernel is likely to share, and mirrored.
-    turned = kernel(points_at(jnp.ones(1)), points_at(1 - angles))[0]
-    asymmetry = float(jnp.max(jnp.abs(profile - turned)) / jnp.max(jnp.abs(profile)))
-    if asymmetry > 1e-8:
-        raise ValueError(
-            "kernel must depend on the angle between its arguments only, but a rotation changes "
-            f"it by {asymmetry:.2g} of its largest value: use nystrom() instead."
-        )
-    modes = np.cos(np.arange(most + 1)[:, None] * np.asarray(angles))
-    values = modes @ (weights * np.asarray(profile))
-    if values.min() < -1e-8 * values.max():
-        j = int(np.argmin(values))
-        raise ValueError(
-            f"kernel must be positive semidefinite, but frequency {j} has the eigenvalue "
-            f"{values[j]:.3g}: it is no kernel."
-        )
-    return jnp.asarray(np.maximum(values, 0.0))
-
-
-def frequency_norms(
-    g: Float[Array, "*b q"], measure: Measure, most: int
-) -> Float[Array, "*b frequencies"]:
-    r"""The norms of a function's projections on each frequency of the circle.
-
-    The eigenspace of frequency j ≥ 1 is spanned by √2 cos jθ and √2 sin jθ, so this is
-    $(\langle g, \sqrt2\cos j\theta\rangle_\rho^2 + \langle g, \sqrt2\sin
-    j\theta\rangle_\rho^2)^{1/2}$, and $|\langle g, 1\rangle_\rho|$ for j = 0.
-
-    Args:
-      g: values at the nodes, shape (..., q).
-      measure: the uniform circle, from `measures.circle`.
-      most: the highest frequency, below q/2.
-
-    Returns:
-      The norms for j = 0, …, most, shape (..., most + 1).
-
-    Raises:
-      ValueError: the measure is not an equispaced circle, or `most` is out of range.
-    """
-    q = _equispaced_angles(measure).shape[0]
-    most = _checks.whole_number("most", most, least=0, most=(q - 1) // 2)
-    amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / q
-    scale = jnp.where(jnp.arange(most + 1) == 0, 1.0, jnp.sqrt(2.0))
-    return amplitudes * scale.reshape((1,) * (g.ndim - 1) + (-1,))
-
-
-def _fejer(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns Fejér's nodes on [0, π] and weights that sum to 1 (Waldvogel 2006).
-
-    Unlike those of Gauss–Legendre rules, its weights have a formula that is exact to rounding.
-    """
-    phi = np.pi * (np.arange(count) + 0.5) / count
-    k = np.arange(1, count // 2 + 1)
-    weights = (1 - 2 * np.cos(2 * phi[:, None] * k) @ (1 / (4.0 * k**2 - 1))) / count
-    return np.pi * np.sin(phi / 2) ** 2, weights
-
-
-def _equispaced_angles(measure: Measure) -> Float[Array, " q"]:
-    nodes = measure.nodes
-    q = nodes.shape[0]
-    expected = equispaced_angles(q)
-    if nodes.shape[1] != 2 or float(jnp.max(jnp.abs(nodes - points_at(expected)))) > 1e-10:
-        raise ValueError(
-            f"measure must be measures.circle(nodes), got {measure.name!r} with nodes of shape "
-            f"{nodes.shape}: use nystrom() for other measures."
-        )
-    return expected
-
-
-def nystrom(gram: Float[Array, "q q"], measure: Measure, k: int | None = None) -> Eigensystem:
+def nystrom(
+    gram: Gram,
+    measure: Measure,
+    k: int | None = None,
+    *,
+    method: Literal["auto", "full", "krylov"] = "auto",
+) -> Eigensystem:
     r"""The eigensystem of $T_K = K\,\mathrm{diag}(w)$ on a measure's nodes.
 
     $T_K$ is symmetric in $\langle\cdot,\cdot\rangle_\rho$: with
@@ -184,23 +54,177 @@ def nystrom(gram: Float[Array, "q q"], measure: Measure, k: int | None = None) -
     the operator at the rate 1/√q (Koltchinskii and Giné 2000).
 
     Args:
-      gram: K at the nodes, symmetric positive semidefinite, shape (q, q).
+      gram: K at the nodes, symmetric positive semidefinite, shape (q, q), of NumPy or JAX; a
+        float64 matrix on the CPU isn't copied by the Krylov method, and once by the full one.
       measure: ρ.
       k: how many eigenpairs; all q by default.
+      method: "full" decomposes A; "krylov" finds the k < q largest eigenpairs from products with
+        it, to the same accuracy; "auto" takes "krylov" from 1000 nodes on if k ≤ q/100. All run on
+        the CPU.
 
     Returns:
       The eigensystem; eigenvalues that rounding makes negative are set to 0.
 
     Raises:
+      RuntimeError: the Krylov method didn't converge.
       ValueError: gram is not symmetric positive semidefinite of shape (q, q), k is out of range,
-        or x64 is off.
+        method is another word, or x64 is off. The Krylov method sees a negative eigenvalue only
+        if it is among the k largest.
     """
     _checks.require_x64("A spectrum")
-    matrix = _checks.symmetric_positive("gram", gram)
+    if method not in ("auto", "full", "krylov"):
+        raise ValueError(f'method must be "auto", "full" or "krylov", got {method!r}.')
+    matrix = _checks.symmetric("gram", gram)
     q = measure.weights.shape[0]
     _checks.same_length("gram", matrix.shape[0], "measure", q)
-    k = q if k is None else _checks.whole_number("k", k, least=1, most=q)
-    roots = jnp.sqrt(measure.weights)
-    values, vectors = jnp.linalg.eigh(roots[:, None] * matrix * roots[None, :])
-    functions = (vectors / roots[:, None]).T
-    return Eigensystem(jnp.maximum(values[::-1], 0.0)[:k], functions[::-1][:k], measure)
+    if method == "auto":
+        few = k is not None and q >= KRYLOV_NODES and k <= q // KRYLOV_SHARE
+        method = "krylov" if few else "full"
+    most = q - 1 if method == "krylov" else q
+    k = most if k is None else _checks.whole_number("k", k, least=1, most=most)
+
+    precision, matrix = matrix.dtype, np.asarray(matrix, np.float64)
+    roots = _roots(measure)
+    if method == "krylov":
+        values, vectors = _krylov.leading(lambda v: roots * (matrix @ (roots * v)), q, k, "Nyström")
+    else:
+        values, vectors = scipy.linalg.eigh(
+            _weighted(matrix, roots), driver="evd", overwrite_a=True, check_finite=False
+        )
+    _checks.nonnegative_spectrum("gram, weighted by the measure,", values, precision)
+    if method == "full":
+        values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
+    return _eigensystem_of(values, vectors, measure)
+
+
+def matrix_free(
+    product: Callable[[Float[Array, " q"]], Any], measure: Measure, k: int
+) -> Eigensystem:
+    r"""The leading eigenpairs of $T_K$ from products with K, which is never formed.
+
+    As `nystrom` with the Krylov method. With a network's Jacobian J at the nodes, for instance,
+    $K v = J(J^T v)$ takes one `jax.vjp` and one `jax.jvp`.
+
+    Args:
+      product: v ↦ K v at the nodes, shapes (q,), in float64; it is called several times for
+        each eigenpair, and a progress bar counts the calls. `jax.jit` it.
+      measure: ρ.
+      k: how many eigenpairs, below q.
+
+    Returns:
+      The eigensystem; eigenvalues that rounding makes negative are set to 0.
+
+    Raises:
+      RuntimeError: no convergence.
+      TypeError: product doesn't return floating-point numbers.
+      ValueError: product returns another shape or NaN or infinite values, is not symmetric on a
+        random pair of vectors, or has a negative eigenvalue among the k largest; k is out of
+        range, or x64 is off.
+    """
+    _checks.require_x64("A spectrum")
+    q = measure.weights.shape[0]
+    k = _checks.whole_number("k", k, least=1, most=q - 1)
+    roots = _roots(measure)
+
+    def weighted(v: np.ndarray) -> np.ndarray:
+        image = _checks.real_array("product(v)", product(jnp.asarray(roots * v)), "q")
+        _checks.same_length("product(v)", image.shape[0], "measure", q)
+        return roots * np.asarray(image, np.float64)
+
+    u, v = np.random.default_rng(1).standard_normal((2, q))
+    u_image, v_image = weighted(u), weighted(v)
+    difference = abs(float(u @ v_image - v @ u_image))
+    largest = float(np.linalg.norm(u) * np.linalg.norm(v_image))
+    if difference > 1e-8 * largest:
+        raise ValueError(
+            f"product must be that of a symmetric matrix in float64, but ⟨u, Kv⟩ and ⟨Ku, v⟩ "
+            f"differ by {difference / largest:.2g} of ‖u‖‖Kv‖ for two random vectors: check that "
+            "it is linear and runs in double precision."
+        )
+    values, vectors = _krylov.leading(weighted, q, k, "matrix-free spectrum")
+    _checks.nonnegative_spectrum("product, weighted by the measure,", values)
+    return _eigensystem_of(values, vectors, measure)
+
+
+def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> float:
+    r"""The effective rank of a positive semidefinite operator with the eigenvalues σᵢ.
+
+    "trace": $\sum_i\sigma_i/\sigma_1$ (the intrinsic dimension). "entropy": $\exp(-\sum_i p_i\log
+    p_i)$ with $p_i = \sigma_i/\sum_j\sigma_j$ (Roy and Vetterli 2007). Both lie between 1 and the
+    rank, which they reach when all nonzero eigenvalues are equal.
+
+    Args:
+      values: all σᵢ, in any order, shape (k,); without the smallest ones, the result is too small.
+      form: which.
+
+    Raises:
+      TypeError: values are not floating-point numbers.
+      ValueError: a value is negative, NaN or infinite, all are 0, or form is another word.
+    """
+    sigma = np.asarray(_checks.real_array("values", values, "k"), np.float64)
+    if sigma.min() < 0 or sigma.max() == 0:
+        raise ValueError(
+            f"values must be non-negative and not all 0, got {sigma.min():.3g} to "
+            f"{sigma.max():.3g}: set to 0 what rounding made negative."
+        )
+    if form == "trace":
+        return float(np.sum(sigma / sigma.max()))
+    if form == "entropy":
+        return float(np.exp(np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))))
+    raise ValueError(f'form must be "trace" or "entropy", got {form!r}.')
+
+
+def fisher_spectrum(
+    gram: Gram | Float[Array, "q q o o"] | Float[np.ndarray, "q q o o"], measure: Measure
+) -> Float[Array, " eigenvalues"]:
+    r"""The eigenvalues of the Fisher information matrix, from the tangent kernel at the nodes.
+
+    $F = \sum_j w_j \sum_a \nabla f_a(x_j)\,\nabla f_a(x_j)^T$, that of a Gaussian likelihood with
+    unit variance, is $G^T G$, and $\mathrm{diag}(w)^{1/2} K\,\mathrm{diag}(w)^{1/2}$ is
+    $G G^T$ for the same G, whose rows are $\sqrt{w_j}\,\nabla f_a(x_j)$: F, which is p × p, has
+    the same nonzero eigenvalues.
+
+    Args:
+      gram: ⟨∇f(x_i), ∇f(x_j)⟩ at the nodes, shape (q, q); of a network with o outputs, the entry
+        [i, j, a, b] is ⟨∇f_a(x_i), ∇f_b(x_j)⟩, shape (q, q, o, o).
+      measure: ρ.
+
+    Returns:
+      The q·o eigenvalues in descending order; those of F are the first p, with further zeros if
+      p > q·o. Where rounding makes one negative it is set to 0.
+
+    Raises:
+      ValueError: gram has another shape or is not symmetric positive semidefinite, or x64 is off.
+    """
+    _checks.require_x64("A spectrum")
+    blocks = np.asarray(gram)
+    if blocks.ndim not in (2, 4) or blocks.shape[2:3] != blocks.shape[3:]:
+        raise ValueError(f"gram must have shape (q, q) or (q, q, o, o), got shape {blocks.shape}.")
+    outputs = blocks.shape[2] if blocks.ndim == 4 else 1
+    if blocks.ndim == 4:
+        q, q_again = blocks.shape[:2]
+        blocks = blocks.transpose(0, 2, 1, 3).reshape(q * outputs, q_again * outputs)
+    matrix = _checks.symmetric("gram", blocks)
+    _checks.same_length("gram", matrix.shape[0] // outputs, "measure", measure.weights.shape[0])
+    values = scipy.linalg.eigvalsh(
+        _weighted(matrix.astype(np.float64, copy=False), np.repeat(_roots(measure), outputs)),
+        overwrite_a=True,
+        check_finite=False,
+    )
+    _checks.nonnegative_spectrum("gram, weighted by the measure,", values, matrix.dtype)
+    return jnp.asarray(np.maximum(values[::-1], 0.0))
+
+
+def _roots(measure: Measure) -> np.ndarray:
+    return np.sqrt(np.asarray(measure.weights, np.float64))
+
+
+def _weighted(matrix: np.ndarray, roots: np.ndarray) -> np.ndarray:
+    scaled = roots[:, None] * matrix
+    scaled *= roots
+    return scaled
+
+
+def _eigensystem_of(values: np.ndarray, vectors: np.ndarray, measure: Measure) -> Eigensystem:
+    functions = vectors.T / _roots(measure)
+    return Eigensystem(jnp.asarray(np.maximum(values, 0.0)), jnp.asarray(functions), measure)

@@ -4,6 +4,7 @@ Each network is one entry of `CASES`, with its output and its tangent kernel wri
 from the formulas of the source, so that a new architecture joins every test by one entry.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from scipy import special
 
 from ntklib import networks
 from ntklib.networks import Network
+
+ACCURACY = 1e-12
+"""Of the analytic kernels, relative to their largest entry."""
 
 Moments = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -150,6 +154,137 @@ def dense_output(
     return sum(float(w) * a for w, a in zip(v, alpha, strict=True)) / len(alpha) ** 0.5 + c
 
 
+def residual_kernel(
+    moments: Moments, depth: int, biases: bool, x1: np.ndarray, x2: np.ndarray
+) -> np.ndarray:
+    """The tangent kernel of a residual network with an odd ω by the recursion over its layers.
+
+    With the covariance C = Σ + β of a layer's inputs, Σ' = E[ω(u)ω(v)] + Σ and
+    Θ' = (Θ + C)∘E[ω'(u)ω'(v)] + Θ; the first layer has no Σ and Θ to add.
+    """
+    d, beta = x1.shape[1], float(biases)
+    sigma = {"11": np.sum(x1**2, axis=1) / d, "12": x1 @ x2.T / d, "22": np.sum(x2**2, axis=1) / d}
+    theta = np.zeros_like(sigma["12"])
+    for layer in range(depth):
+        inputs = {pair: value + beta for pair, value in sigma.items()}
+        own_1, own_2 = inputs["11"], inputs["22"]
+        values, slopes = moments(own_1[:, None], inputs["12"], own_2[None, :])
+        rest = float(layer > 0)
+        theta = (theta + inputs["12"]) * slopes + rest * theta
+        sigma = {
+            "11": moments(own_1, own_1, own_1)[0] + rest * sigma["11"],
+            "12": values + rest * sigma["12"],
+            "22": moments(own_2, own_2, own_2)[0] + rest * sigma["22"],
+        }
+    return theta + sigma["12"] + beta
+
+
+def residual_output(
+    function: Callable[[np.ndarray], np.ndarray], params: Any, point: np.ndarray
+) -> float:
+    """f(x; θ) of a residual network for one point."""
+    alpha, before = point, np.zeros(())
+    for layer in params[:-1]:
+        weight = np.asarray(layer["weight"])
+        u = np.dot(weight, alpha) / np.sqrt(len(alpha)) + np.asarray(layer.get("bias", 0.0))
+        alpha = function(u) + before
+        before = alpha
+    last = params[-1]
+    v, c = np.asarray(last["weight"]), float(last.get("bias", 0.0))
+    return float(np.dot(v, alpha)) / len(alpha) ** 0.5 + c
+
+
+def offsets(extent: tuple[int, ...], size: int, padding: str) -> list[np.ndarray]:
+    """For each offset of a filter the 0-1 matrix from input positions to output positions."""
+    lost = size - 1 if padding == "VALID" else 0
+    outputs = list(itertools.product(*(range(length - lost) for length in extent)))
+    inputs = list(itertools.product(*map(range, extent)))
+    start = 0 if padding == "VALID" else -((size - 1) // 2)
+    matrices = []
+    for offset in itertools.product(range(start, start + size), repeat=len(extent)):
+        matrix = np.zeros((len(outputs), len(inputs)))
+        for row, position in enumerate(outputs):
+            seen = tuple(p + o for p, o in zip(position, offset, strict=True))
+            if padding == "CIRCULAR":
+                seen = tuple(p % length for p, length in zip(seen, extent, strict=True))
+            if seen in inputs:
+                matrix[row, inputs.index(seen)] = 1
+        matrices.append(matrix)
+    return matrices
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a convolutional network: shape of an input and of the filters."""
+
+    shape: tuple[int, ...]
+    size: int
+    padding: str
+
+    def layers(self, depth: int) -> list[list[np.ndarray]]:
+        """The offsets of each layer."""
+        lost = self.size - 1 if self.padding == "VALID" else 0
+        extent = self.shape[:-1]
+        return [
+            offsets(tuple(length - lost * layer for length in extent), self.size, self.padding)
+            for layer in range(depth)
+        ]
+
+
+def convolution_kernel(
+    moments: Moments, depth: int, biases: bool, form: Form, x1: np.ndarray, x2: np.ndarray
+) -> np.ndarray:
+    """The tangent kernel of a convolutional network by the recursion over its layers.
+
+    Σ and Θ are matrices over positions (p, p'); a layer of filters sums them over the offsets, and
+    the readout sums over the positions themselves.
+    """
+    beta = float(biases)
+    images = [x.reshape(len(x), -1, form.shape[-1]) for x in (x1, x2)]
+
+    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.einsum("ipc,jqc->ijpq", a, b) / form.shape[-1]
+
+    def own(a: np.ndarray) -> np.ndarray:
+        return np.einsum("ipc,iqc->ipq", a, a) / form.shape[-1]
+
+    def filtered(value: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
+        return sum((m @ value @ m.T for m in matrices), np.zeros(()))
+
+    def variances(value: np.ndarray) -> np.ndarray:
+        return np.diagonal(value, axis1=-2, axis2=-1)
+
+    cross, own_1, own_2 = covariance(*images), own(images[0]), own(images[1])
+    theta = np.zeros_like(cross)
+    for matrices in form.layers(depth):
+        cross, own_1, own_2 = (filtered(each, matrices) + beta for each in (cross, own_1, own_2))
+        theta = filtered(theta, matrices) + cross
+        var_1, var_2 = variances(own_1), variances(own_2)
+        cross, slopes = moments(var_1[:, None, :, None], cross, var_2[None, :, None, :])
+        theta = theta * slopes
+        own_1 = moments(var_1[:, :, None], own_1, var_1[:, None, :])[0]
+        own_2 = moments(var_2[:, :, None], own_2, var_2[:, None, :])[0]
+    return variances(cross + theta).sum(axis=-1) + beta
+
+
+def convolution_output(
+    function: Callable[[np.ndarray], np.ndarray], form: Form, params: Any, point: np.ndarray
+) -> float:
+    """f(x; θ) of a convolutional network for one point, by offsets of the filters."""
+    alpha = point.reshape(-1, form.shape[-1])  # (positions, channels)
+    for layer, matrices in zip(params[:-1], form.layers(len(params) - 1), strict=True):
+        weight = np.asarray(layer["weight"])
+        filters = weight.reshape(*weight.shape[:2], -1)
+        u = sum(
+            (m @ alpha @ filters[:, :, q].T for q, m in enumerate(matrices)), np.zeros(())
+        ) / np.sqrt(alpha.shape[1])
+        alpha = function(u + np.asarray(layer.get("bias", 0.0)))
+    last = params[-1]
+    v = np.asarray(last["weight"]).reshape(alpha.shape[1], alpha.shape[0])
+    c = float(last.get("bias", 0.0))
+    return float(np.sum(v.T * alpha)) / alpha.shape[1] ** 0.5 + c
+
+
 @dataclass(frozen=True)
 class Case:
     """A network under test and what it should compute.
@@ -160,7 +295,6 @@ class Case:
       output: (θ, x) ↦ f(x; θ) for one point.
       kernel: (x, x') ↦ the analytic Gram matrix.
       parameters: (d, m) ↦ the number of parameters.
-      accuracy: of the library's analytic kernel, relative to its largest entry.
     """
 
     name: str
@@ -168,7 +302,6 @@ class Case:
     output: Callable[[Any, np.ndarray], float]
     kernel: Callable[[np.ndarray, np.ndarray], np.ndarray]
     parameters: Callable[[int, int], int]
-    accuracy: float
 
 
 def dense(activation: str, depth: int, *, biases: bool) -> Case:
@@ -179,8 +312,48 @@ def dense(activation: str, depth: int, *, biases: bool) -> Case:
         output=lambda params, point: dense_output(FUNCTIONS[activation], params, point),
         kernel=lambda x1, x2: dense_kernel(MOMENTS[activation], depth, biases, x1, x2),
         parameters=lambda d, m: (d + (depth - 1) * m + 1) * m + biases * (depth * m + 1),
-        accuracy=1e-12 if networks.ACTIVATIONS[activation].closed_form else 1e-8,
     )
+
+
+def residual(activation: str, depth: int, *, biases: bool) -> Case:
+    """A residual case."""
+    return Case(
+        name=f"residual-{activation}-{depth}{'-biases' if biases else ''}",
+        network=lambda d, m: networks.residual(d, m, depth, activation, biases=biases),
+        output=lambda params, point: residual_output(FUNCTIONS[activation], params, point),
+        kernel=lambda x1, x2: residual_kernel(MOMENTS[activation], depth, biases, x1, x2),
+        parameters=lambda d, m: (d + (depth - 1) * m + 1) * m + biases * (depth * m + 1),
+    )
+
+
+def convolution(
+    activation: str, depth: int, *, biases: bool, size: int, padding: str, planar: bool = False
+) -> Case:
+    """A convolutional case on signals of length d, as an image of one row if planar."""
+
+    def form(d: int) -> Form:
+        return Form((1, d, 1) if planar else (d, 1), size, padding)
+
+    def parameters(d: int, m: int) -> int:
+        weights = m * size ** (1 + planar) * (1 + (depth - 1) * m)
+        left = d - (depth * (size - 1) if padding == "VALID" else 0)
+        return weights + m * left + biases * (depth * m + 1)
+
+    return Case(
+        name=f"convolutional-{activation}-{depth}{'-biases' if biases else ''}-{padding.lower()}"
+        f"{size}{'-planar' if planar else ''}",
+        network=lambda d, m: networks.convolutional(
+            form(d).shape, (m,) * depth, activation, filter_size=size, padding=padding,
+            biases=biases,
+        ),
+        output=lambda params, point: convolution_output(
+            FUNCTIONS[activation], form(len(point)), params, point
+        ),
+        kernel=lambda x1, x2: convolution_kernel(
+            MOMENTS[activation], depth, biases, form(x1.shape[1]), x1, x2
+        ),
+        parameters=parameters,
+    )  # fmt: skip
 
 
 CASES = (
@@ -194,6 +367,13 @@ CASES = (
     dense("softplus", 2, biases=False),
     dense("tanh", 1, biases=False),
     dense("tanh", 2, biases=True),
+    residual("erf", 3, biases=True),
+    residual("tanh", 2, biases=False),
+    convolution("erf", 2, biases=True, size=2, padding="SAME"),
+    convolution("gelu", 1, biases=False, size=3, padding="SAME", planar=True),
+    convolution("relu", 2, biases=False, size=2, padding="CIRCULAR"),
+    convolution("softplus", 1, biases=True, size=2, padding="VALID"),
+    convolution("tanh", 2, biases=False, size=3, padding="SAME"),
 )
 """Every network and kernel test runs through these."""
 

@@ -143,6 +143,32 @@ def test_symmetric_positive_matrices(dtype: type) -> None:
         _checks.symmetric_positive("K", np.where(skew == skew[0, 1], np.nan, skew).astype(dtype))
 
 
+def test_symmetry_is_checked_tile_by_tile() -> None:
+    n = _checks.TILE + 3
+    random = np.random.default_rng(0).standard_normal((n, n))
+    matrix = random + random.T
+    assert np.shares_memory(_checks.symmetric("K", matrix), matrix)
+    on_device = jnp.asarray(matrix)
+    assert np.shares_memory(_checks.symmetric("K", on_device), np.asarray(on_device))
+    for place in ((0, 1), (0, n - 1), (n - 1, 0), (n - 1, n - 2)):
+        bad = matrix.copy()
+        bad[place] += 2 * np.max(np.abs(matrix))
+        with refused("K must be symmetric, but differs from its transpose by "):
+            _checks.symmetric("K", bad)
+        bad[place] = np.nan
+        with refused(f"K holds 1 NaN or infinite value(s) among {n * n}"):
+            _checks.symmetric("K", bad)
+    with refused("K must hold real floating-point numbers, got dtype int64.", TypeError):
+        _checks.symmetric("K", np.eye(2, dtype=int))
+
+
+def test_spectra_are_nonnegative_to_the_rounding_of_the_matrix() -> None:
+    values = np.asarray([2.0, -2e-5])
+    _checks.nonnegative_spectrum("K", values, np.float32)
+    with refused("K must be positive semidefinite, but has the eigenvalue -2e-05 (largest 2)"):
+        _checks.nonnegative_spectrum("K", values)
+
+
 def test_the_zero_matrix_is_positive_semidefinite() -> None:
     np.testing.assert_array_equal(_checks.symmetric_positive("K", np.zeros((2, 2))), 0)
 

@@ -1,5 +1,7 @@
 """Analytic kernels against closed forms and Monte Carlo; empirical ones against the Jacobian."""
 
+import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -8,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import (
+    ACCURACY,
     MOMENTS,
     Case,
     by_name,
-    dense_kernel,
     every_case,
     every_kernel,
     points,
@@ -20,7 +22,7 @@ from cases import (
 from jax.flatten_util import ravel_pytree
 from scipy import integrate
 
-from ntklib import _neural_tangents, kernels, measures, networks
+from ntklib import _blocks, _empirical, _factors, _neural_tangents, kernels, measures, networks
 from ntklib.networks import Network
 
 
@@ -32,8 +34,7 @@ def test_analytic_kernel_is_the_recursion(case: Case) -> None:
     for x2 in (opposite, x1):
         expected = case.kernel(x1, x2)
         got = kernels.analytic(network, jnp.asarray(x1), jnp.asarray(x2))
-        accuracy = case.accuracy * np.abs(expected).max()
-        np.testing.assert_allclose(got, expected, atol=accuracy, rtol=0)
+        np.testing.assert_allclose(got, expected, atol=ACCURACY * np.abs(expected).max(), rtol=0)
 
 
 def test_analytic_kernel_of_other_shapes() -> None:
@@ -93,25 +94,6 @@ def test_empirical_kernels_approach_the_analytic_one_like_one_over_root_m(case: 
     assert np.all(np.abs(mean) < 5 * spread + 1 / widths[-1]), np.max(np.abs(mean) / spread)
 
 
-@pytest.mark.parametrize(("name", "depth"), [("erf", 2), ("gelu", 1)])
-def test_numerical_layer_agrees_with_the_closed_form(name: str, depth: int) -> None:
-    """The layer that tanh and softplus need, on activations that don't need it."""
-    x = points(2, seed=4)
-    exact = dense_kernel(MOMENTS[name], depth, True, x, x)
-
-    def error(degree: int) -> float:
-        kernel = _neural_tangents.dense_kernel(
-            depth,
-            lambda stax: stax.ElementwiseNumerical(networks.ACTIVATIONS[name].function, degree),
-            True,
-        )
-        got = jax.jit(kernel)(jnp.asarray(x), jnp.asarray(x))
-        return float(np.max(np.abs(np.asarray(got) - exact)) / exact.max())
-
-    assert error(networks.QUADRATURE_DEGREE) < 1e-8
-    assert error(6) > 1e-5  # what the degree is for
-
-
 def test_the_reference_is_right_about_tanh() -> None:
     """The trapezoidal rule behind the reference, against adaptive quadrature over the plane."""
     s, c, r = 1.3, -0.4, 0.7
@@ -133,105 +115,265 @@ def test_the_reference_is_right_about_tanh() -> None:
         assert abs(got - expected) < 1e-9
 
 
-def gram_of_jacobian(network: Network, params: Any, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+def gram_of_jacobian(apply: Any, params: Any, x1: Any, x2: Any) -> np.ndarray:
     """K(x, x') from the whole Jacobian, by reverse mode over all points at once."""
     flat, unravel = ravel_pytree(params)
-
-    def jacobian(x: np.ndarray) -> np.ndarray:
-        outputs = jax.jacrev(lambda theta: network.apply(unravel(theta), jnp.asarray(x)))
-        return np.asarray(outputs(flat))
-
-    return jacobian(x1) @ jacobian(x2).T
-
-
-def two_networks() -> list[Network]:
-    return [
-        networks.fully_connected(3, (7,), "relu"),
-        networks.antisymmetric(networks.fully_connected(3, (5, 6), "tanh", biases=True)),
-    ]
+    points = jnp.concatenate([x1, x2])
+    rows = np.asarray(jax.jit(jax.jacrev(lambda theta: apply(unravel(theta), points)))(flat))
+    first, second = rows[: len(x1)], rows[len(x1) :]
+    if rows.ndim == 2:
+        return first @ second.T
+    return np.einsum("iap,jbp->ijab", first, second)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("network", two_networks(), ids=["relu", "tanh"])
-def test_empirical_kernel_is_the_gram_matrix_of_the_jacobian(network: Network, seed: int) -> None:
-    params = network.init(jax.random.key(seed))
-    x1, x2 = points(5, seed=seed), points(5, seed=seed + 10)
-    for second in (None, x2):
-        other = None if second is None else jnp.asarray(second)
-        got = kernels.empirical(network.apply, params, jnp.asarray(x1), other)
-        expected = gram_of_jacobian(network, params, x1, x1 if second is None else second)
-        np.testing.assert_allclose(got, expected, atol=1e-12 * np.abs(expected).max(), rtol=0)
+def everyone(outputs: int | None) -> dict[str, tuple[Network, int]]:
+    """A small network of each architecture and the dimension of its points."""
+    two: dict[str, Any] = {"outputs": outputs}
+    convolutional = networks.convolutional
+    plain = {
+        "dense": (networks.fully_connected(3, (5, 6), "softplus", biases=True, **two), 3),
+        "residual": (networks.residual(3, 4, 3, "erf", biases=True, **two), 3),
+        # Many positions and few weights: by gradients. The other way round: by positions.
+        "image": (
+            convolutional((4, 3, 2), (3, 4), "relu", filter_size=2, padding="CIRCULAR", biases=True,
+                          **two), 24,
+        ),
+        "channels": (convolutional((3, 2), (30, 40), "gelu", biases=True, **two), 6),
+        "valid": (convolutional((5, 1), (3, 2), "tanh", padding="VALID", **two), 5),
+    }  # fmt: skip
+    paired = {
+        f"{name} asi": (networks.antisymmetric(plain[name][0]), plain[name][1])
+        for name in ("dense", "residual", "image")
+    }
+    return {**plain, **paired, "lenet": (networks.lenet5(None if outputs else 3), 1024)}
 
 
-def test_empirical_kernel_is_that_of_neural_tangents() -> None:
+def by_neural_tangents(apply: Any, params: Any, x1: Any, x2: Any) -> np.ndarray:
+    """The same by neural-tangents."""
     nt = _neural_tangents.load()
-    network = two_networks()[1]
-    params = network.init(jax.random.key(2))
-    x1, x2 = jnp.asarray(points(4)), jnp.asarray(points(3, seed=1))
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        reference = nt.empirical_ntk_fn(
-            lambda theta, x: network.apply(theta, x)[:, None], implementation=1
-        )(x1, x2, params)
-    got = kernels.empirical(network.apply, params, x1, x2)
-    np.testing.assert_allclose(got, reference, rtol=1e-10, atol=1e-10)
+        gram_of = nt.empirical_ntk_fn(
+            lambda theta, x: apply(theta, x).reshape(x.shape[0], -1),
+            trace_axes=(),
+            implementation=1,
+        )
+        return np.asarray(jax.jit(gram_of)(x1, x2, params))
+
+
+@pytest.mark.parametrize("outputs", [None, 2])
+@pytest.mark.parametrize("name", everyone(None))
+def test_every_method_and_neural_tangents_agree(name: str, outputs: int | None) -> None:
+    network, d = everyone(outputs)[name]
+    params = network.init(jax.random.key(1))
+    x1, x2 = jnp.asarray(points(4, d)), jnp.asarray(points(3, d, seed=1))
+    expected = gram_of_jacobian(network.apply, params, x1, x2)
+    scale = np.abs(expected).max()
+    reference = by_neural_tangents(network.apply, params, x1, x2).reshape(expected.shape)
+    np.testing.assert_allclose(reference, expected, atol=1e-10 * scale, rtol=0)
+    for method in ("layers", "jacobian", "products"):
+        got = kernels.empirical(network, params, x1, x2, method=method)
+        np.testing.assert_allclose(got, expected, atol=1e-12 * scale, rtol=0, err_msg=method)
+
+
+def test_after_training_the_halves_of_an_antisymmetric_network_differ() -> None:
+    network = networks.antisymmetric(networks.fully_connected(3, (5,), "tanh", biases=True))
+    params = network.init(jax.random.key(0))
+    params["minus"] = jax.tree.map(lambda leaf: 1.5 * leaf, params["minus"])
+    x = jnp.asarray(points(4))
+    expected = gram_of_jacobian(network.apply, params, x, x)
+    for method in ("layers", "jacobian"):
+        got = kernels.empirical(network, params, x, method=method)
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_an_apply_alone_is_enough() -> None:
+    network = networks.fully_connected(3, (7,), "relu")
+    params = network.init(jax.random.key(0))
+    x = jnp.asarray(points(5))
+    got = kernels.empirical(network.apply, params, x)
+    np.testing.assert_allclose(got, kernels.empirical(network, params, x), rtol=1e-12)
+    bare = networks.Network("bare", 7, network.init, network.apply, network.kernel)
+    np.testing.assert_array_equal(kernels.empirical(bare, params, x), got)
+
+
+def chosen(network: Network, x: Any, method: str = "auto", budget: int = 2**30) -> Any:
+    params = network.init(jax.random.key(0))
+    outputs = jax.eval_shape(network.apply, params, x).size // x.shape[0]
+    return _empirical.choose(network.apply, network.forward, params, (x,), outputs, method, budget)
+
+
+def test_the_cheapest_method_is_chosen() -> None:
+    x = jnp.asarray(points(40))
+    # n²(features + units) against n²p: layers, as soon as there are a few units.
+    assert chosen(networks.fully_connected(3, (9, 9)), x).compute.func is _factors.layer_factors
+    # A single unit: its gradient is as short as its inputs.
+    narrow = networks.fully_connected(3, (1,))
+    assert chosen(narrow, x).compute.func is _factors.jacobian_factors
+    image = networks.convolutional((6, 6, 1), (2, 2), biases=True)
+    deep = networks.convolutional((2, 1), (30, 40), biases=True)
+    for network, d, whole in ((image, 36, (True, True)), (deep, 2, (False, False))):
+        route = chosen(network, jnp.asarray(points(40, d)), "layers")
+        assert route.compute.keywords["as_gradients"][:2] in (whole, (True, whole[1]))
+    # Where only θ's own derivative fits, columns.
+    wide = networks.fully_connected(3, (50, 50))
+    bare = networks.Network("bare", 50, wide.init, wide.apply, wide.kernel)
+    assert isinstance(chosen(bare, x, budget=34 * wide.parameters), _empirical.Products)
 
 
 def test_empirical_kernel_in_single_precision() -> None:
     network = networks.fully_connected(3, (6,), dtype=jnp.float32)
     params = network.init(jax.random.key(0))
     x = jnp.asarray(points(4), jnp.float32)
-    got = kernels.empirical(network.apply, params, x)
+    got = kernels.empirical(network, params, x)
     assert got.dtype == jnp.float32
     wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
     expected = kernels.empirical(network.apply, wide, x.astype(jnp.float64))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_blocks_of_the_jacobian_keep_to_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = networks.fully_connected(3, (6, 6), biases=True)
-    params = network.init(jax.random.key(0))
-    p = network.parameters
-    row = 8 * p
-    x1, x2 = jnp.asarray(points(7)), jnp.asarray(points(5, seed=1))
-    whole = (
-        kernels.empirical(network.apply, params, x1),
-        kernels.empirical(network.apply, params, x1, x2),
+def held_at_most(route: Any, x: Any) -> int:
+    """Bytes that a route held besides its result: the host's, and the largest compiled piece's."""
+    tracemalloc.start()
+    try:
+        result = route.gram((x,))
+        host = tracemalloc.get_traced_memory()[1] - result.nbytes
+    finally:
+        tracemalloc.stop()
+    chunk = jax.ShapeDtypeStruct((route.plan.chunk, *x.shape[1:]), x.dtype)
+    memory = (
+        route.compute.func.lower(*route.compute.args, chunk, **route.compute.keywords)
+        .compile(compiler_options={"xla_backend_optimization_level": 2})
+        .memory_analysis()
     )
-    compute = kernels._jacobian
-    rows: list[int] = []
-    held: list[int] = []
-
-    def watched(*args: Any) -> Any:
-        block = compute(*args)
-        rows.append(block.shape[0])
-        held.append(sum(each.nbytes for each in jax.live_arrays() if each.shape[1:] == (p,)))
-        return block
-
-    monkeypatch.setattr(kernels, "_jacobian", watched)
-    for budget in (4 * row, 12 * row + 8, 16 * row, 27 * row):
-        rows.clear()
-        held.clear()
-        square = kernels.empirical(network.apply, params, x1, memory_budget=budget)
-        cross = kernels.empirical(network.apply, params, x1, x2, memory_budget=budget)
-        np.testing.assert_allclose(square, whole[0], rtol=1e-13)
-        np.testing.assert_allclose(cross, whole[1], rtol=1e-13)
-        assert np.array_equal(square, square.T)
-        assert max(held) <= budget
-        # A block is as tall as its quarter of the budget allows, no shorter.
-        assert max(rows) == min(7, budget // (4 * row))
+    return host + memory.temp_size_in_bytes + memory.output_size_in_bytes
 
 
-def test_least_budget() -> None:
+@pytest.mark.parametrize("method", ["layers", "jacobian"])
+@pytest.mark.parametrize("name", ["dense", "image", "channels", "lenet"])
+def test_blocks_keep_to_the_budget(name: str, method: str) -> None:
+    network, d = everyone(None)[name]
+    n = 6 if name == "lenet" else 60
+    x = jnp.asarray(points(n, d))
+    params = network.init(jax.random.key(0))
+    whole = kernels.empirical(network, params, x, method=method)
+    least = least_budget(network, x, method)
+    plans = []
+    for budget in (least, 3 * least, 12 * least, 10**9):
+        route = chosen(network, x, method, budget)
+        plans.append(route.plan)
+        got = route.gram((x,))[:, 0, :, 0]
+        np.testing.assert_allclose(got, whole, rtol=1e-11, atol=1e-12 * np.abs(whole).max())
+        np.testing.assert_allclose(got, got.T, rtol=1e-12, atol=1e-13 * np.abs(whole).max())
+        if budget > 200_000:  # below, the interpreter's own objects count
+            assert held_at_most(route, x) <= budget
+    assert plans[-1] == _blocks.Plan(n, n, held=True)
+    assert plans[0].chunk < n
+    assert not plans[0].held
+
+
+def least_budget(network: Network, x: Any, method: str) -> int:
+    params = network.init(jax.random.key(0))
+    with pytest.raises(ValueError, match=f"too small for method '{method}'") as refusal:
+        kernels.empirical(network, params, x, method=method, memory_budget=1)
+    found = re.search("at least ([0-9]+)[.]", str(refusal.value))
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.parametrize("method", ["layers", "jacobian", "products", "auto"])
+def test_the_least_budget_that_an_error_names_is_enough(method: str) -> None:
     network = networks.fully_connected(3, (6, 6), biases=True)
     params = network.init(jax.random.key(0))
-    least = 4 * 8 * network.parameters
-    x = jnp.asarray(points(3))
-    assert kernels.empirical(network.apply, params, x, memory_budget=least).shape == (3, 3)
+    x1, x2 = jnp.asarray(points(5)), jnp.asarray(points(3, seed=1))
+    least = least_budget(network, x1, method)
+    expected = gram_of_jacobian(network.apply, params, x1, x2)
+    for arguments in ((x1,), (x1, x2)):
+        got = kernels.empirical(network, params, *arguments, method=method, memory_budget=least)
+        if len(arguments) == 2:
+            np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
     with refused(
-        f"memory_budget = {least - 1} bytes is less than one pair of Jacobian rows needs: "
-        f"give at least {least}, or use fewer parameters."
+        f"memory_budget = {least - 1} bytes is too small for method {method!r} with this network: "
+        f"give at least {least}."
     ):
-        kernels.empirical(network.apply, params, x, memory_budget=least - 1)
+        kernels.empirical(network, params, x1, method=method, memory_budget=least - 1)
+
+
+def test_two_sets_of_points_in_blocks() -> None:
+    network = everyone(2)["image"][0]
+    params = network.init(jax.random.key(0))
+    x1, x2 = jnp.asarray(points(11, 24)), jnp.asarray(points(5, 24, seed=1))
+    whole = kernels.empirical(network, params, x1, x2)
+    least = least_budget(network, x1, "layers")
+    for budget in (least, 2 * least, 7 * least):
+        got = kernels.empirical(network, params, x1, x2, method="layers", memory_budget=budget)
+        np.testing.assert_allclose(got, whole, rtol=1e-11, atol=1e-11)
+
+
+def test_the_route_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Off the CPU products stay on the device, and convolutions run side by side."""
+    network = everyone(2)["image"][0]
+    params = network.init(jax.random.key(0))
+    x = jnp.asarray(points(5, 24))
+    expected = kernels.empirical(network, params, x, method="layers")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    jax.clear_caches()
+    budget = 4 * least_budget(network, x, "layers")
+    for each in (2**30, budget):
+        got = kernels.empirical(network, params, x, method="layers", memory_budget=each)
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
+
+
+def test_layers_that_are_not_known_or_not_all_there() -> None:
+    network = networks.fully_connected(3, (4,))
+    params = network.init(jax.random.key(0))
+    x = jnp.asarray(points(3))
+    with refused("method 'layers' needs a Network whose layers are known"):
+        kernels.empirical(network.apply, params, x, method="layers")
+    with refused("method must be one of auto, layers, jacobian, products, got 'fast'."):
+        kernels.empirical(network, params, x, method="fast")
+
+    def twice(theta: Any, z: Any, affine: Any) -> Any:
+        assert network.forward is not None
+        return network.forward(theta, z, affine) + network.forward(theta, z, affine)
+
+    shared = networks.Network("shared", 4, network.init, network.apply, network.kernel, twice)
+    with refused(
+        "network.forward passes 32 parameters through affine(), and there are 16: pass each layer "
+        "through it once, or use method='jacobian'."
+    ):
+        kernels.empirical(shared, params, x)
+
+
+@pytest.mark.parametrize("name", ["dense", "image"])
+def test_products_without_the_gram_matrix(name: str) -> None:
+    network, d = everyone(None)[name]
+    params = network.init(jax.random.key(3))
+    x = jnp.asarray(points(7, d))
+    v = jnp.asarray(np.random.default_rng(0).standard_normal(7))
+    expected = gram_of_jacobian(network.apply, params, x, x) @ np.asarray(v)
+    analytic = np.asarray(kernels.analytic(network, x)) @ np.asarray(v)
+    with pytest.raises(ValueError, match="for products with this network") as refusal:
+        kernels.tangent_products(network, params, x, memory_budget=1)
+    least = int(str(refusal.value).rsplit(maxsplit=1)[-1].rstrip("."))
+    for budget in (least, 2 * least, 2**30):
+        product = kernels.tangent_products(network, params, x, memory_budget=budget)
+        np.testing.assert_allclose(product(v), expected, rtol=1e-11)
+    for budget in (7 * 8, 3 * 7 * 8, 2**30):
+        got = kernels.products(network.kernel, x, memory_budget=budget)(v)
+        np.testing.assert_allclose(got, analytic, rtol=1e-12)
+    with refused(
+        "memory_budget = 55 bytes is less than a row of the Gram matrix: give at least 56."
+    ):
+        kernels.products(network.kernel, x, memory_budget=55)
+
+
+def test_products_of_several_outputs_are_refused() -> None:
+    network = networks.fully_connected(3, (4,), outputs=2)
+    params = network.init(jax.random.key(0))
+    with refused(
+        "network must have one output, but returns shape (5, 2): select one output coordinate."
+    ):
+        kernels.tangent_products(network, params, jnp.asarray(points(5)))
 
 
 def test_rbf_is_its_formula() -> None:
@@ -270,11 +412,11 @@ def test_bad_input_is_refused() -> None:
     with refused("x1 must have the axes (n, d), got shape (3,)."):
         kernels.analytic(network, x[0])
     with refused("x2 must have the axes (k, d), got shape (3, 3, 1)."):
-        kernels.empirical(network.apply, params, x, x[..., None])
+        kernels.empirical(network, params, x, x[..., None])
     with refused("x1 holds 1 NaN or infinite value(s) among 9"):
         kernels.analytic(network, x.at[0, 1].set(jnp.nan))
     with refused("x2 holds 2 NaN or infinite value(s) among 9"):
-        kernels.empirical(network.apply, params, x, x.at[:2, 1].set(jnp.inf))
+        kernels.empirical(network, params, x, x.at[:2, 1].set(jnp.inf))
     with refused("x1 must hold real floating-point numbers, got dtype int64.", TypeError):
         kernels.analytic(network, jnp.ones((2, 3), int))
     with refused("x1 is empty (shape (0, 3)): give at least one entry."):
@@ -283,13 +425,14 @@ def test_bad_input_is_refused() -> None:
         kernels.rbf(x, x[:, :2], 1.0)
     with refused("lengthscale must be a positive finite number, got 0.0."):
         kernels.rbf(x, x, 0.0)
-    with refused(
-        "apply must return one number a point, shape (3,), but returns shape (3, 1): "
-        "select one output coordinate."
+    for wrong in (
+        lambda theta, z: network.apply(theta, z)[:2],
+        lambda theta, z: theta[0]["weight"].sum(),
     ):
-        kernels.empirical(lambda theta, z: network.apply(theta, z)[:, None], params, x)
+        with refused("network must return one number a point, shape (3,), or one for each output"):
+            kernels.empirical(wrong, params, x)
     with refused("memory_budget must be at least 1, got 0."):
-        kernels.empirical(network.apply, params, x, memory_budget=0)
+        kernels.empirical(network, params, x, memory_budget=0)
     measure = measures.circle(3)
     with refused("gram_2 must have shape (3, 3), one row a node of the measure, got (3, 2)."):
         kernels.distance(jnp.eye(3), jnp.eye(3)[:, :2], measure)

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import Case, by_name, every_case, points, refused
-from scipy import stats
+from scipy import signal, stats
 
 from ntklib import kernels, networks
+from ntklib.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize(("d", "width", "seed"), [(2, 5, 0), (3, 8, 1)])
@@ -92,8 +93,8 @@ def test_antisymmetric_start_is_zero_and_keeps_the_kernel(case: Case) -> None:
         start = twin.init(jax.random.key(seed))
         assert jnp.all(twin.apply(start, x) == 0)
         with jax.disable_jit():  # compiling would take longer than all the rest
-            base = kernels.empirical(network.apply, params, x)
-            doubled = kernels.empirical(twin.apply, start, x)
+            base = kernels.empirical(network, params, x, method="jacobian")
+            doubled = kernels.empirical(twin, start, x, method="jacobian")
         np.testing.assert_allclose(doubled, base, atol=1e-12 * float(jnp.max(base)), rtol=0)
     assert twin.kernel is network.kernel
     # Away from the start it is the difference of the two halves, over √2.
@@ -137,12 +138,131 @@ def test_single_and_double_precision_agree() -> None:
 
 
 def test_smooth_activations_are_those_of_assumption_1() -> None:
-    smooth = {name for name, kind in networks.ACTIVATIONS.items() if kind.smooth}
+    smooth = {name for name, kind in ACTIVATIONS.items() if kind.smooth}
     assert smooth == {"erf", "gelu", "softplus", "tanh"}
-    for name, kind in networks.ACTIVATIONS.items():
+    for name, kind in ACTIVATIONS.items():
         # The second derivative, by differences on both sides of 0, where ReLU's slope jumps.
         ends = jax.vmap(jax.grad(kind.function))(jnp.asarray([-1e-6, 1e-6]))
         assert (float(ends[1] - ends[0]) < 1e-5) == (name in smooth)
+
+
+def test_odd_activations() -> None:
+    u = jnp.linspace(0.1, 3, 20)
+    for name, kind in ACTIVATIONS.items():
+        odd = bool(jnp.allclose(kind.function(-u), -kind.function(u), rtol=1e-12))
+        assert odd == kind.odd == (name in {"erf", "tanh"})
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_several_outputs_share_the_hidden_layers(outputs: int) -> None:
+    """Each output is the scalar network with its own row of v and c."""
+    x = jnp.asarray(points(4, 6))
+    for make, arguments in (
+        (networks.fully_connected, (6, (5, 4), "gelu")),
+        (networks.residual, (6, 5, 2, "tanh")),
+        (networks.convolutional, ((3, 2), (4, 5), "relu")),
+    ):
+        several: Any = make(*arguments, biases=True, outputs=outputs)
+        scalar: Any = make(*arguments, biases=True)
+        params = several.init(jax.random.key(0))
+        got = several.apply(params, x)
+        assert got.shape == (4, outputs)
+        assert several.parameters == sum(leaf.size for leaf in jax.tree.leaves(params))
+        for j in range(outputs):
+            own = [*params[:-1], jax.tree.map(lambda leaf, j=j: leaf[j], params[-1])]
+            np.testing.assert_allclose(got[:, j], scalar.apply(own, x), rtol=1e-13)
+        np.testing.assert_array_equal(several.kernel(x, x), scalar.kernel(x, x))
+
+
+def by_correlation(params: Any, image: np.ndarray) -> np.ndarray:
+    """The ten outputs of LeNet-5 for one image, written with scipy's correlation."""
+    arrays = jax.tree.map(np.asarray, params)
+
+    def block(layer: Any, channels: np.ndarray) -> np.ndarray:
+        rows = []
+        for filters, bias in zip(layer["weight"], layer["bias"], strict=True):
+            terms = zip(channels, filters, strict=True)
+            z = bias + sum(signal.correlate2d(a, w, mode="valid") for a, w in terms)
+            relu = np.maximum(z, 0)
+            height, width = (length // 2 * 2 for length in relu.shape)
+            squares = relu[:height, :width].reshape(height // 2, 2, width // 2, 2)
+            rows.append(squares.max(axis=(1, 3)) if height else relu)
+        return np.asarray(rows)
+
+    first = block(arrays["c1"], image[None])
+    second = block(arrays["c2_1"], first) + block(arrays["c2_2"], first)
+    third = block(arrays["c3"], second).ravel()
+    fourth = np.maximum(arrays["f4"]["weight"] @ third + arrays["f4"]["bias"], 0)
+    return arrays["f5"]["weight"] @ fourth + arrays["f5"]["bias"]
+
+
+def test_lenet5_is_the_network_of_figure_2() -> None:
+    all_ten = networks.lenet5(None)
+    params = all_ten.init(jax.random.key(0))
+    assert all_ten.parameters == 156 + 2 * 2416 + 48120 + 10164 + 850
+    x = np.random.default_rng(0).random((3, 1024))
+    expected = np.asarray([by_correlation(params, image.reshape(32, 32)) for image in x])
+    np.testing.assert_allclose(all_ten.apply(params, jnp.asarray(x)), expected, rtol=1e-11)
+    for output in (0, 9):
+        one = networks.lenet5(output).apply(params, jnp.asarray(x))
+        np.testing.assert_allclose(one, expected[:, output], rtol=1e-11)
+    assert networks.lenet5(dtype=jnp.float32) is networks.lenet5(0, jnp.float32)
+
+
+def test_lenet5_starts_as_in_pytorch() -> None:
+    params = networks.lenet5().init(jax.random.key(1))
+    fan_in = {"c1": 25, "c2_1": 150, "c2_2": 150, "c3": 400, "f4": 120, "f5": 84}
+    for name, layer in params.items():
+        drawn = np.concatenate([np.ravel(layer["weight"]), np.ravel(layer["bias"])])
+        bound = fan_in[name] ** -0.5
+        assert stats.kstest(drawn, "uniform", (-bound, 2 * bound)).pvalue > 1e-3
+    assert not np.allclose(params["c2_1"]["weight"], params["c2_2"]["weight"])
+
+
+def test_lenet5_has_no_analytic_kernel() -> None:
+    x = jnp.asarray(points(2, 1024))
+    with refused("LeNet-5 has no analytic kernel", NotImplementedError):
+        kernels.analytic(networks.lenet5(), x)
+    with refused("output must be between 0 and 9, got 10."):
+        networks.lenet5(10)
+
+
+def test_residual_networks_need_an_odd_activation() -> None:
+    """For another one the branches are correlated, and the recursion would be wrong."""
+    for activation in ("relu", "gelu", "softplus"):
+        with refused(
+            "activation must be odd (erf or tanh) in a residual network, got "
+            f"{activation!r}: only then does E[ω(u)] = 0 make the two branches uncorrelated"
+        ):
+            networks.residual(2, 4, 2, activation)
+    for arguments, name in (((0, 4, 2), "d"), ((2, 0, 2), "width"), ((2, 4, 0), "depth")):
+        with refused(f"{name} must be at least 1, got 0."):
+            networks.residual(*arguments)
+
+
+def test_bad_convolutions_are_refused() -> None:
+    make: Any = networks.convolutional
+    for shape in ((4,), (2, 2, 2, 2)):
+        with refused("shape must be (length, channels) or (height, width, channels), got"):
+            make(shape, (3,))
+    with refused("shape[0] must be at least 1, got 0."):
+        make((0, 1), (3,))
+    with refused("channels is empty: give the width of each hidden layer"):
+        make((4, 1), ())
+    with refused("filter_size must be at least 1, got 0."):
+        make((4, 1), (3,), filter_size=0)
+    with refused("padding must be one of SAME, CIRCULAR, VALID, got 'same'."):
+        make((4, 1), (3,), padding="same")
+    with refused("outputs must be at least 1, got 0."):
+        make((4, 1), (3,), outputs=0)
+    # The last that fits, and the first that doesn't.
+    for padding, channels, size in (("VALID", (3, 3), 2), ("CIRCULAR", (3, 3), 3)):
+        assert make((3, 1), channels, filter_size=size, padding=padding).width == 3
+        with refused(
+            f"filter_size = {size + 1} is too large for shape = (3, 1), 2 layers and padding "
+            f"{padding!r}: give smaller filters or larger images."
+        ):
+            make((3, 1), channels, filter_size=size + 1, padding=padding)
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import pytest
 from cases import points, refused
 
-from ntklib import _neural_tangents, kernels, networks
+from ntklib import _network, _neural_tangents, kernels, networks
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,7 +90,7 @@ def test_without_neural_tangents_the_error_says_how_to_install_it(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     _neural_tangents.load.cache_clear()
-    networks._dense_kernel.cache_clear()
+    _network.analytic.cache_clear()
     networks._fully_connected.cache_clear()
     network = networks.fully_connected(3, (4,))
     with refused("pip install --no-deps neural-tangents==0.6.5", ImportError):

@@ -1,0 +1,202 @@
+"""Gram matrices from factors of blocks of points, in pieces that keep to a memory budget."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from tqdm import tqdm
+
+from ntklib._factors import Factor
+
+WORTHWHILE = 64
+"""Points in a chunk from which on holding all factors beats computing them for each block."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the pieces are that keep a computation within its budget.
+
+    Attributes:
+      chunk: points whose factors are computed at once.
+      rows: points of a block of the Gram matrix.
+      held: whether the factors of all points are held, not computed anew for each block.
+    """
+
+    chunk: int
+    rows: int
+    held: bool
+
+
+def plan(
+    budget: int, points: Sequence[int], *, working: int, factors: int, products: int
+) -> Plan | int:
+    """Finds the largest pieces that a budget holds.
+
+    Args:
+      budget: bytes.
+      points: n, or n and k for two sets of points.
+      working: bytes that computing the factors of a point takes, the factors included.
+      factors: bytes that they hold.
+      products: bytes that the products of a pair of points take.
+
+    Returns:
+      The plan, or the least budget that one exists for.
+    """
+    most, held = max(points), sum(points) * factors
+    rows = math.isqrt(max(0, budget - held) // products)
+    if rows >= 1 and held + most * (working - factors) <= budget:
+        return Plan(most, min(rows, most), held=True)
+    # Chunks are joined, so the factors exist twice for a moment.
+    chunk = (budget - 2 * held) // working
+    if rows >= 1 and chunk >= min(most, WORTHWHILE):
+        return Plan(min(chunk, most), min(rows, most), held=True)
+    quarter = budget // 4
+    least = max(working, 2 * factors, products)
+    if quarter < least:
+        return 4 * least
+    rows = min(math.isqrt(quarter // products), quarter // (2 * factors), most)
+    return Plan(min(quarter // working, rows), rows, held=False)
+
+
+class Points:
+    """Points and the factors of any range of them."""
+
+    def __init__(
+        self,
+        x: Array,
+        compute: Callable[[Array], list[Factor]],
+        plan: Plan,
+        advance: Callable[[], Any],
+    ) -> None:
+        self.x, self.compute, self.plan, self.advance = x, compute, plan, advance
+        self.all = self._made(slice(0, x.shape[0])) if plan.held else None
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The blocks of rows of the Gram matrix."""
+        return list(_ranges(0, self.x.shape[0], self.plan.rows))
+
+    def factors(self, block: slice) -> list[Factor]:
+        """Returns the factors of a block, columns last."""
+        if self.all is None:
+            return self._made(block)
+        n = self.x.shape[0]
+
+        def part(matrix: Any) -> Any:
+            each = matrix.shape[1] // n
+            return matrix[:, block.start * each : block.stop * each]
+
+        return [tuple(part(matrix) for matrix in factor) for factor in self.all]
+
+    def _made(self, block: slice) -> list[Factor]:
+        made = []
+        for part in _ranges(block.start, block.stop, self.plan.chunk):
+            points = self.x[part]
+            short = min(self.plan.chunk, self.x.shape[0]) - points.shape[0]
+            if short:  # filled up, since every shape is compiled for
+                points = jnp.concatenate([points, jnp.repeat(points[:1], short, axis=0)])
+            made.append([_columns(f, points.shape[0], short) for f in self.compute(points)])
+            self.advance()
+        if len(made) == 1:
+            return made[0]
+        join = np.concatenate if isinstance(made[0][0][0], np.ndarray) else jnp.concatenate
+        return [
+            tuple(join(parts, axis=1) for parts in zip(*chunks, strict=True))
+            for chunks in zip(*made, strict=True)
+        ]
+
+
+def gram(
+    first: Points,
+    second: Points,
+    outputs: int,
+    terms: Sequence[tuple[float, bool]],
+    advance: Callable[[], Any],
+) -> np.ndarray:
+    """Returns the Gram matrix, shape (n, o, k, o); of one set of points when first is second.
+
+    Args:
+      first: the points of its rows.
+      second: the points of its columns.
+      outputs: o.
+      terms: scale and bias of each factor's layer.
+      advance: called after each block.
+    """
+    n, k = first.x.shape[0], second.x.shape[0]
+    result = np.empty((n, outputs, k, outputs), first.x.dtype)
+    for i in first.blocks:
+        rows = first.factors(i)
+        for j in second.blocks:
+            if first is second and j.start > i.start:
+                continue
+            same = first is second and i == j
+            columns = rows if same else second.factors(j)
+            block = _product(rows, columns, i, j, outputs, terms)
+            result[i, :, j] = block
+            if first is second and not same:
+                result[j, :, i] = np.transpose(block, (2, 3, 0, 1))
+            advance()
+    return result
+
+
+def progress(plan: Plan, points: Sequence[int]) -> Any:
+    """Returns a bar over the chunks and blocks of a Gram matrix."""
+    blocks = [math.ceil(n / plan.rows) for n in points]
+    pairs = blocks[0] * blocks[1] if len(points) == 2 else blocks[0] * (blocks[0] + 1) // 2
+    parts = math.ceil(plan.rows / plan.chunk)
+    chunks = sum(math.ceil(n / plan.chunk) for n in points) if plan.held else pairs * parts
+    return tqdm(total=pairs + chunks, desc="empirical NTK", delay=2)
+
+
+def _product(
+    rows: list[Factor],
+    columns: list[Factor],
+    i: slice,
+    j: slice,
+    outputs: int,
+    terms: Sequence[tuple[float, bool]],
+) -> Any:
+    n, k = i.stop - i.start, j.stop - j.start
+    total = None
+    for left, right, (scale, bias) in zip(rows, columns, terms, strict=True):
+        # The same matrix twice: BLAS then computes one half and mirrors it.
+        products = [a.T @ b for a, b in zip(left, right, strict=True)]
+        if len(products) == 1:
+            term = products[0].reshape(n, outputs, k, outputs)
+        else:
+            forward, backward = products
+            forward *= scale**2
+            if bias:
+                forward += 1
+            p = forward.shape[0] // n
+            if p * outputs == 1:
+                forward *= backward
+                term = forward.reshape(n, 1, k, 1)
+            else:
+                forward = forward.reshape(n, p, 1, k, p, 1)
+                backward = backward.reshape(n, p, outputs, k, p, outputs)
+                term = (forward * backward).sum(axis=(1, 4))
+        if total is None:
+            total = term
+        else:
+            total += term
+    return total
+
+
+def _columns(factor: Factor, n: int, short: int) -> Factor:
+    """Brings a computed factor to columns last, on the host where that is the device."""
+    if jax.default_backend() == "cpu":  # whose own BLAS is the faster one
+        factor = tuple(np.asarray(matrix) for matrix in factor)
+    if len(factor) == 1:
+        factor = (factor[0].T,)
+    return tuple(matrix[:, : matrix.shape[1] // n * (n - short)] for matrix in factor)
+
+
+def _ranges(start: int, stop: int, length: int) -> Iterator[slice]:
+    for begin in range(start, stop, length):
+        yield slice(begin, min(begin + length, stop))

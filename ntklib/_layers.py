@@ -1,0 +1,120 @@
+r"""The building blocks of the networks: affine layers on (channels, *positions, points) arrays.
+
+Channels first, so that a layer is one matrix product over all positions and points; points last,
+so that the shifts of a convolution move long contiguous rows. A convolution is the affine layer of
+its patches. Every affine layer of a network goes through a function `affine` that the caller gives
+to `Network.forward`: `affine` below to evaluate the network, or one that also records what goes
+through it (`_factors`).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+Layer = dict[str, Array]
+Affine = Callable[..., Array]
+"""(layer, inputs, scale, window=None) ↦ outputs, as `affine` below."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a convolution of stride 1 sees at once.
+
+    Attributes:
+      size: length of the filter along every axis of positions.
+      padding: "SAME" (zeros around), "CIRCULAR" or "VALID" (none).
+    """
+
+    size: int
+    padding: str
+
+    def patches(
+        self, images: Float[Array, "channels *positions n"]
+    ) -> Float[Array, "features *outputs n"]:
+        """Returns the patches around each position, a feature for each channel and offset."""
+        stacked = jnp.stack(self.shifts(images), axis=1)
+        return stacked.reshape(-1, *stacked.shape[2:])
+
+    def shifts(self, images: Float[Array, "channels *positions n"]) -> list[Array]:
+        """Returns what each entry of the filter sees, (channels, *outputs, n)."""
+        size, axes = self.size, images.ndim - 2
+        if self.padding != "VALID":
+            around = [(0, 0), *[((size - 1) // 2, size // 2)] * axes, (0, 0)]
+            mode = "wrap" if self.padding == "CIRCULAR" else "constant"
+            images = jnp.pad(images, around, mode=mode)
+        lengths = [length - size + 1 for length in images.shape[1:-1]]
+        return [
+            images[(slice(None), *map(slice, start, np.add(start, lengths)))]
+            for start in itertools.product(range(size), repeat=axes)
+        ]
+
+
+def affine(
+    layer: Layer,
+    inputs: Float[Array, "features *positions n"],
+    scale: float,
+    window: Window | None = None,
+) -> Float[Array, "..."]:
+    """Returns scale·W a + b at every position and point, shape ([units,] *positions, n).
+
+    Args:
+      layer: "weight" W, shape (units, ...) with one entry a feature in its other axes, or
+        (features,) for a single unit without an axis; "bias" b, shape (units,) or (), or none.
+      inputs: a, or for a convolution the images whose patches are a.
+      scale: NTK scaling, such as 1/√m.
+      window: of a convolution; None for a dense layer.
+    """
+    weight = layer["weight"]
+    if window is not None and inputs.shape[0] == 1:
+        # A product with a single feature at a time is cheaper than to put patches together.
+        filters = jnp.moveaxis(weight.reshape(weight.shape[0], -1), 1, 0)
+        terms = zip(filters, window.shifts(inputs), strict=True)
+        outputs = sum((jnp.tensordot(w, a[0], 0) for w, a in terms), jnp.zeros((), inputs.dtype))
+    else:
+        seen = inputs if window is None else window.patches(inputs)
+        if weight.ndim > 2:
+            weight = weight.reshape(weight.shape[0], -1)
+        outputs = jnp.tensordot(weight, seen, 1)
+    outputs = outputs * scale
+    if "bias" in layer:
+        bias = layer["bias"]
+        outputs = outputs + bias.reshape(bias.shape + (1,) * (outputs.ndim - bias.ndim))
+    return outputs
+
+
+def normal(key: Any, shape: tuple[int, ...], *, biases: bool, dtype: Any) -> Layer:
+    """Draws a layer with standard normal weights and, with `biases`, standard normal biases."""
+    weight_key, bias_key = jax.random.split(key)
+    layer = {"weight": jax.random.normal(weight_key, shape, dtype)}
+    if biases:
+        units = shape[:1] if len(shape) > 1 else ()
+        layer["bias"] = jax.random.normal(bias_key, units, dtype)
+    return layer
+
+
+def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Layer:
+    """Draws a layer as PyTorch does by default: uniform on ±1/√fan-in, weights and biases."""
+    weight_key, bias_key = jax.random.split(key)
+    bound = 1 / math.sqrt(math.prod(shape[1:]))
+    return {
+        "weight": jax.random.uniform(weight_key, shape, dtype, -bound, bound),
+        "bias": jax.random.uniform(bias_key, shape[:1], dtype, -bound, bound),
+    }
+
+
+def image(x: Float[Array, "n d"], shape: Sequence[int]) -> Float[Array, "channels *positions n"]:
+    """Arranges points as images; `shape` is (*positions, channels), the last axis the fastest."""
+    return jnp.moveaxis(x.T.reshape(*shape, x.shape[0]), -2, 0)
+
+
+def max_pool(images: Float[Array, "channels h w n"]) -> Float[Array, "channels h2 w2 n"]:
+    """Returns the maximum over each 2×2 square; equal values share the derivative."""
+    channels, height, width, n = images.shape
+    return jnp.max(images.reshape(channels, height // 2, 2, width // 2, 2, n), axis=(2, 4))

@@ -1,0 +1,129 @@
+"""What a network is, and what the architectures in `networks` are put together from."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import _checks, _layers
+from ntklib._layers import Affine
+from ntklib.activations import named
+
+Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
+
+ENTRIES = 2**20
+"""Entries of a Gram matrix for which a Hermite series is summed at once, some 100 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    r"""A network f(·; θ) and its tangent kernel.
+
+    Attributes:
+      name: for titles and messages.
+      width: m = min_l m_l.
+      init: key ↦ parameters θ₀ (a pytree).
+      apply: (θ, x) ↦ f(x; θ); x has shape (n, d), the result (n,), or (n, o) with o outputs.
+      kernel: (x, x') ↦ the analytic kernel $K^\infty(x, x') =
+        E\langle\nabla_\theta f(x), \nabla_\theta f(x')\rangle$, shape (n, k). With several outputs
+        it is that of each of them; those of different ones are 0.
+      forward: (θ, x, affine) ↦ f(x; θ), where each affine layer is computed by
+        `affine(layer, inputs, scale, window)` (see `_layers.affine`), through which `empirical`
+        sees the layers. None for a network whose layers aren't known.
+    """
+
+    name: str
+    width: int
+    init: Callable[[Any], PyTree]
+    apply: Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
+    kernel: Kernel
+    forward: Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]] | None = None
+
+    @property
+    def parameters(self) -> int:
+        """The number p of parameters."""
+        shapes = jax.eval_shape(self.init, jax.random.key(0))
+        return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def layered(
+    name: str,
+    width: int,
+    init: Callable[[Any], PyTree],
+    forward: Callable[[PyTree, Array, Affine], Array],
+    kernel: Kernel,
+) -> Network:
+    """Makes a network of a forward function of layers that aren't shared."""
+
+    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
+        return forward(params, x, _layers.affine)
+
+    return Network(name, width, init, apply, kernel, forward)
+
+
+def standard_normal(
+    shapes: Sequence[tuple[int, ...]], biases: bool, dtype: Any
+) -> Callable[[Any], PyTree]:
+    """Returns the `init` of layers of these shapes with standard normal parameters."""
+
+    def init(key: Any) -> PyTree:
+        keys = jax.random.split(key, len(shapes))
+        return [
+            _layers.normal(each, shape, biases=biases, dtype=dtype)
+            for each, shape in zip(keys, shapes, strict=True)
+        ]
+
+    return init
+
+
+@functools.cache
+def analytic(
+    build: Callable[..., Kernel], activation: str, depth: int, biases: bool, **form: Any
+) -> Kernel:
+    """The analytic kernel, built at its first use: it doesn't depend on the widths."""
+
+    @functools.cache
+    def built() -> Kernel:
+        omega = named(activation)
+        kernel = build(depth, omega.layer, biases, **form)
+        return jax.jit(kernel if omega.closed_form else _by_rows(kernel))
+
+    return lambda x1, x2: built()(x1, x2)
+
+
+def _by_rows(kernel: Kernel) -> Kernel:
+    """Evaluates a kernel a few rows at a time."""
+
+    def rows(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        return jax.lax.map(
+            lambda a: kernel(a[None], x2)[0], x1, batch_size=max(1, ENTRIES // x2.shape[0])
+        )
+
+    return rows
+
+
+def title(kind: str, sizes: Sequence[int], activation: str, biases: bool) -> str:
+    """Returns a network's name."""
+    return f"{kind} {'×'.join(map(str, sizes))}, {activation}{', biases' if biases else ''}"
+
+
+def positive_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Returns at least one positive whole number, or says what is wrong with them."""
+    if len(sizes) == 0:
+        raise ValueError(f"{name} is empty: give the width of each hidden layer, such as (512,).")
+    return tuple(_checks.whole_number(f"{name}[{i}]", m, least=1) for i, m in enumerate(sizes))
+
+
+def readout(outputs: int | None) -> tuple[int, ...]:
+    """Returns the axes of the outputs in the last layer: none for a scalar network."""
+    return () if outputs is None else (_checks.whole_number("outputs", outputs, least=1),)
+
+
+def float_type(dtype: Any) -> Any:
+    """Returns the type of the parameters, JAX's default one for None."""
+    return jnp.dtype(jnp.result_type(float) if dtype is None else dtype)

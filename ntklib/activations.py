@@ -1,0 +1,73 @@
+"""Activations ω, and what the theory and the analytic kernels need to know of each."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ntklib import _hermite
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation ω.
+
+    Attributes:
+      function: ω, elementwise.
+      layer: makes its layer from the module `neural_tangents.stax`.
+      smooth: whether ω is twice continuously differentiable with ω, ω' Lipschitz (Assumption 1).
+      odd: whether ω(−u) = −ω(u), which residual networks need.
+      closed_form: whether its kernel is an elementary function; else it is a Hermite series.
+    """
+
+    function: Callable[[Array], Array]
+    layer: Callable[[Any], Any]
+    smooth: bool
+    odd: bool
+    closed_form: bool
+
+
+def _by_series(function: Callable[[Array], Array], *, odd: bool) -> Activation:
+    return Activation(
+        function=function,
+        layer=lambda stax: stax.Elementwise(function, *_hermite.moments(function)),
+        smooth=True,
+        odd=odd,
+        closed_form=False,
+    )
+
+
+ACTIVATIONS = {
+    "erf": Activation(
+        jax.lax.erf, lambda stax: stax.Erf(), smooth=True, odd=True, closed_form=True
+    ),
+    "gelu": Activation(
+        functools.partial(jax.nn.gelu, approximate=False),
+        lambda stax: stax.Gelu(),
+        smooth=True,
+        odd=False,
+        closed_form=True,
+    ),
+    "relu": Activation(
+        jax.nn.relu, lambda stax: stax.Relu(), smooth=False, odd=False, closed_form=True
+    ),
+    "softplus": _by_series(jax.nn.softplus, odd=False),
+    "tanh": _by_series(jnp.tanh, odd=True),
+}
+
+
+def named(name: str) -> Activation:
+    """Returns the activation of this name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    if name not in ACTIVATIONS:
+        raise ValueError(
+            f"activation must be one of {', '.join(sorted(ACTIVATIONS))}, got {name!r}."
+        )
+    return ACTIVATIONS[name]
