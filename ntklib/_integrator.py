@@ -1,4 +1,4 @@
-"""The compiled integration behind `dynamics.gradient_flow`, and the progress bar it advances."""
+"""What `dynamics.gradient_flow` and `linearized_flow` share: checks, integration, progress bar."""
 
 import functools
 import itertools
@@ -10,8 +10,13 @@ import diffrax
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 from tqdm import tqdm
+
+from ntklib import _checks
+from ntklib.measures import Measure
+from ntklib.targets import Target
 
 Apply = Callable[[PyTree, Array], Array]
 
@@ -90,13 +95,20 @@ class _Meter(diffrax.AbstractProgressMeter[Array]):
         report(self.number, self.draw, jnp.where(state >= 0, 1.0, 0.0))
 
 
-@functools.partial(
-    jax.jit,
-    static_argnames=("apply", "keep_params", "max_steps", "side_by_side", "progress"),
-)
+def _tangent(apply: Apply, theta_0: PyTree, x: Array) -> Callable[[PyTree], Array]:
+    """Returns θ ↦ f(x; θ₀) + ⟨∇f(x; θ₀), θ − θ₀⟩."""
+    # Outside the integrator's loop, so that f and its derivatives at θ₀ are evaluated once.
+    start, tangent = jax.linearize(lambda theta: apply(theta, x), theta_0)
+    return lambda theta: start + tangent(jax.tree.map(jnp.subtract, theta, theta_0))
+
+
+_SETTINGS = ("apply", "linearized", "keep_params", "max_steps", "side_by_side", "progress")
+
+
+@functools.partial(jax.jit, static_argnames=_SETTINGS)
 def integrate(
     batch: PyTree, weights: Array, nodes: Array, wanted: Array, ts: Array, rtol: Array,
-    atol: Array, bar: Array, *, apply: Apply, keep_params: bool, max_steps: int,
+    atol: Array, bar: Array, *, apply: Apply, linearized: bool, keep_params: bool, max_steps: int,
     side_by_side: bool, progress: bool,
 ) -> tuple[dict[str, PyTree], Array, Array]:  # fmt: skip
     """Solves the flow of every draw of the batch (θ₀, points, labels, index)."""
@@ -104,14 +116,19 @@ def integrate(
     def one(draw: tuple[PyTree, Array, Array, Array]) -> tuple[dict[str, PyTree], Array, Array]:
         theta_0, points, labels, index = draw
 
+        def model(x: Array) -> Callable[[PyTree], Array]:
+            return _tangent(apply, theta_0, x) if linearized else lambda theta: apply(theta, x)
+
+        on_points, on_nodes = model(points), model(nodes)
+
         def loss(theta: PyTree) -> Array:
-            return 0.5 * jnp.sum(weights * (apply(theta, points) - labels) ** 2)
+            return 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2)
 
         def descent(t: Any, theta: PyTree, args: Any) -> PyTree:
             return jax.tree.map(jnp.negative, jax.grad(loss)(theta))
 
         def save(t: Any, theta: PyTree, args: Any) -> dict[str, PyTree]:
-            saved = {"residuals": apply(theta, nodes) - wanted}
+            saved = {"residuals": on_nodes(theta) - wanted}
             return saved | {"params": theta} if keep_params else saved
 
         meter = _Meter(bar, index) if progress else diffrax.NoProgressMeter()
@@ -136,3 +153,103 @@ def integrate(
         return solution.ys, solution.stats["num_steps"], failed
 
     return over_draws(one, batch, side_by_side=side_by_side)
+
+
+def solve(
+    apply: Apply, params: PyTree, target: Target, measure: Measure, times: Array, *,
+    sample: Array | None, draws: bool, rtol: float, atol: float, keep_params: bool,
+    max_steps: int, progress: bool, linearized: bool,
+) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
+    """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
+    dtype = _precision(params)
+    ts = _checks.increasing_times(times).astype(dtype)
+    _tolerances(rtol, atol, dtype)
+    count = _draw_count(params) if draws else 1
+    nodes = measure.nodes.astype(dtype)
+    points, weights = _training_set(measure, sample, dtype, count, draws=draws)
+    start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
+    _one_number_a_point(apply, start, nodes)
+    labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
+    batch = (start, points, labels.astype(dtype), jnp.arange(count))
+    title = "linearized flow" if linearized else "gradient flow"
+    with progress_bar(title, count, shown=progress) as bar:
+        saved, steps, failed = jax.block_until_ready(
+            integrate(
+                batch, weights, nodes, target(nodes).astype(dtype), ts, rtol, atol, bar,
+                apply=apply, linearized=linearized, keep_params=keep_params, max_steps=max_steps,
+                side_by_side=jax.default_backend() != "cpu", progress=progress,
+            )
+        )  # fmt: skip
+    if bool(jnp.any(failed)):
+        raise RuntimeError(
+            f"the flow stopped before t = {float(ts[-1])} in {int(jnp.sum(failed))} of {count} "
+            f"draw(s): raise max_steps (now {max_steps}), shorten times, or loosen rtol and atol; "
+            "where values grew beyond all bounds, check apply and the target."
+        )
+    if not draws:
+        saved, steps = jax.tree.map(lambda leaf: leaf[0], (saved, steps))
+    return ts, saved["residuals"], saved.get("params"), steps
+
+
+def _training_set(
+    measure: Measure, sample: Array | None, dtype: Any, count: int, *, draws: bool
+) -> tuple[Array, Array]:
+    """Returns every draw's points, shape (count, n, d), and their weights in the loss."""
+    if sample is None:
+        points, weights = measure.nodes.astype(dtype), measure.weights.astype(dtype)
+    else:
+        points = _checks.real_array("sample", sample, "b n d" if draws else "n d").astype(dtype)
+        if draws:
+            _checks.same_length("sample", points.shape[0], "params' first axis", count)
+        if points.shape[-1] != measure.nodes.shape[-1]:
+            raise ValueError(
+                f"sample must hold points of dimension {measure.nodes.shape[-1]}, like the "
+                f"measure's nodes, got shape {points.shape}."
+            )
+        weights = jnp.full(points.shape[-2], 1 / points.shape[-2], dtype)
+    if points.ndim == 2:
+        points = jnp.broadcast_to(points, (count, *points.shape))
+    return points, weights
+
+
+def _precision(params: PyTree) -> Any:
+    leaves = jax.tree.leaves(params)
+    if not leaves:
+        raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
+    for leaf in leaves:
+        _checks.real_array("params", leaf)
+    kinds = {str(jnp.asarray(leaf).dtype) for leaf in leaves}
+    if len(kinds) > 1:
+        raise TypeError(f"params must be of one floating-point type, got {sorted(kinds)}.")
+    return jnp.asarray(leaves[0]).dtype
+
+
+def _draw_count(params: PyTree) -> int:
+    lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(params)}
+    if len(lengths) > 1 or None in lengths:
+        raise ValueError(
+            "with draws=True every array of params needs the same leading axis, one entry a draw: "
+            "make them with jax.vmap(network.init)(keys)."
+        )
+    return jax.tree.leaves(params)[0].shape[0]
+
+
+def _tolerances(rtol: float, atol: float, dtype: Any) -> None:
+    least = 4 * float(np.finfo(dtype).eps)
+    if _checks.positive("rtol", rtol) < least:
+        raise ValueError(
+            f"rtol = {rtol:g} is below the rounding of {dtype}: use {least:.1g} or more, or "
+            "parameters in float64."
+        )
+    _checks.positive("atol", atol)
+
+
+def _one_number_a_point(apply: Apply, batched_params: PyTree, nodes: Array) -> None:
+    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
+    shape = jax.eval_shape(apply, first, nodes).shape
+    if shape != (nodes.shape[0],):
+        raise ValueError(
+            f"apply must return one number a point, shape ({nodes.shape[0]},) for the measure's "
+            f"nodes, but returns shape {shape}: check its last layer"
+            " and, with several draws, pass draws=True."
+        )

@@ -1,15 +1,14 @@
-r"""Residual trajectories r_t = f(·; θ_t) − f*: of a finite network and of its two ideal limits.
+r"""Residual trajectories r_t = f(·; θ_t) − f*: of a finite network and of its ideal limits.
 
-All three return values at a measure's nodes, one row a time. `gradient_flow` has finite width m
-and sample n, `kernel_flow` has m = ∞ and finite n, `ideal_flow` has m = n = ∞.
+All return values at a measure's nodes, one row a time. `gradient_flow` has finite width m and
+sample n, `linearized_flow` keeps the network's kernel as it is at the start, `kernel_flow` has
+m = ∞ and finite n, `ideal_flow` has m = n = ∞.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _checks, _integrator
@@ -86,52 +85,69 @@ def gradient_flow(
         the rounding of the parameters' type.
       RuntimeError: max_steps was not enough, or the flow left the finite numbers.
     """
-    dtype = _precision(params)
-    ts = _checks.increasing_times(times).astype(dtype)
-    _tolerances(rtol, atol, dtype)
-    count = _draw_count(params) if draws else 1
-    nodes = measure.nodes.astype(dtype)
-    if sample is None:
-        points = nodes
-    else:
-        points = _checks.real_array("sample", sample, "b n d" if draws else "n d").astype(dtype)
-        if draws:
-            _checks.same_length("sample", points.shape[0], "params' first axis", count)
-        if points.shape[-1] != nodes.shape[-1]:
-            raise ValueError(
-                f"sample must hold points of dimension {nodes.shape[-1]}, like the measure's "
-                f"nodes, got shape {points.shape}."
-            )
-    own_sample = sample is not None
-    weights = (
-        jnp.full(points.shape[-2], 1 / points.shape[-2], dtype)
-        if own_sample
-        else measure.weights.astype(dtype)
-    )
-    if not (draws and own_sample):
-        points = jnp.broadcast_to(points, (count, *points.shape))
-    start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _one_number_a_point(apply, start, nodes)
-
-    labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
-    batch = (start, points, labels.astype(dtype), jnp.arange(count))
-    with _integrator.progress_bar("gradient flow", count, shown=progress) as bar:
-        saved, steps, failed = jax.block_until_ready(
-            _integrator.integrate(
-                batch, weights, nodes, target(nodes).astype(dtype), ts, rtol, atol, bar,
-                apply=apply, keep_params=keep_params, max_steps=max_steps,
-                side_by_side=jax.default_backend() != "cpu", progress=progress,
-            )
-        )  # fmt: skip
-    if bool(jnp.any(failed)):
-        raise RuntimeError(
-            f"the flow stopped before t = {float(ts[-1])} in {int(jnp.sum(failed))} of {count} "
-            f"draw(s): raise max_steps (now {max_steps}), shorten times, or loosen rtol and atol; "
-            "where values grew beyond all bounds, check apply and the target."
+    return Trajectory(
+        *_integrator.solve(
+            apply, params, target, measure, times, sample=sample, draws=draws, rtol=rtol,
+            atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
+            linearized=False,
         )
-    if not draws:
-        saved, steps = jax.tree.map(lambda leaf: leaf[0], (saved, steps))
-    return Trajectory(ts, saved["residuals"], saved.get("params"), steps)
+    )  # fmt: skip
+
+
+def linearized_flow(
+    apply: Apply,
+    params: PyTree,
+    target: Target,
+    measure: Measure,
+    times: Float[Array, " s"],
+    *,
+    sample: Float[Array, "*b n d"] | None = None,
+    draws: bool = False,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    keep_params: bool = False,
+    max_steps: int = 100_000,
+    progress: bool = True,
+) -> Trajectory:
+    r"""Integrates the gradient flow of a network that is linearized at its start.
+
+    $\partial_t\theta = -\partial_\theta\Phi(\theta)$ with the Φ of `gradient_flow`, in which f is
+    replaced by $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
+    \theta - \theta_0\rangle$ (Lee et al. 2019, "Wide neural networks of any depth evolve as linear
+    models under gradient descent"). Its residual solves the equation of `kernel_flow` with the
+    empirical kernel of θ₀ in K's place, without a Gram matrix and with its θ_t. The derivatives
+    at θ₀ are taken once; a step then applies the tangent map and its transpose. The step is
+    limited by stability as for `gradient_flow`: expect about T·λ₁/3 steps or more.
+
+    Args:
+      apply: (θ, x) ↦ f(x; θ), as for `gradient_flow`; JAX must differentiate it in forward mode.
+      params: θ₀, a pytree of arrays of one floating-point type.
+      target: f*, from points (n, d) to values (n,).
+      measure: ρ; residuals are returned at its nodes.
+      times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
+      sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
+      draws: whether params (and sample, where there is one) have a leading axis of b draws.
+      rtol: relative tolerance of a step, on every parameter.
+      atol: absolute tolerance of a step, on every parameter.
+      keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
+      max_steps: give up after this many steps.
+      progress: whether a bar appears when the run is long.
+
+    Returns:
+      The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
+
+    Raises:
+      TypeError: as `gradient_flow`.
+      ValueError: as `gradient_flow`.
+      RuntimeError: as `gradient_flow`.
+    """
+    return Trajectory(
+        *_integrator.solve(
+            apply, params, target, measure, times, sample=sample, draws=draws, rtol=rtol,
+            atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
+            linearized=True,
+        )
+    )  # fmt: skip
 
 
 def kernel_flow(
@@ -237,46 +253,3 @@ def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Flo
     small = jnp.abs(decay) < 1e-12
     ratio = -jnp.expm1(-decay) / jnp.where(small, 1.0, decay)
     return times[:, None] * jnp.where(small, 1.0, ratio)
-
-
-def _precision(params: PyTree) -> Any:
-    leaves = jax.tree.leaves(params)
-    if not leaves:
-        raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
-    for leaf in leaves:
-        _checks.real_array("params", leaf)
-    kinds = {str(jnp.asarray(leaf).dtype) for leaf in leaves}
-    if len(kinds) > 1:
-        raise TypeError(f"params must be of one floating-point type, got {sorted(kinds)}.")
-    return jnp.asarray(leaves[0]).dtype
-
-
-def _draw_count(params: PyTree) -> int:
-    lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(params)}
-    if len(lengths) > 1 or None in lengths:
-        raise ValueError(
-            "with draws=True every array of params needs the same leading axis, one entry a draw: "
-            "make them with jax.vmap(network.init)(keys)."
-        )
-    return jax.tree.leaves(params)[0].shape[0]
-
-
-def _tolerances(rtol: float, atol: float, dtype: Any) -> None:
-    least = 4 * float(np.finfo(dtype).eps)
-    if _checks.positive("rtol", rtol) < least:
-        raise ValueError(
-            f"rtol = {rtol:g} is below the rounding of {dtype}: use {least:.1g} or more, or "
-            "parameters in float64."
-        )
-    _checks.positive("atol", atol)
-
-
-def _one_number_a_point(apply: Apply, batched_params: PyTree, nodes: Array) -> None:
-    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
-    shape = jax.eval_shape(apply, first, nodes).shape
-    if shape != (nodes.shape[0],):
-        raise ValueError(
-            f"apply must return one number a point, shape ({nodes.shape[0]},) for the measure's "
-            f"nodes, but returns shape {shape}: check its last layer"
-            " and, with several draws, pass draws=True."
-        )

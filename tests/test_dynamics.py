@@ -1,5 +1,7 @@
 """Flows against exact solutions, against each other, and against independent integrators."""
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -18,6 +20,11 @@ CIRCLE = measures.circle(12)
 TARGET = FourierSum((1, 2), (1.0, 0.5), (0.0, 0.7))
 TIMES = jnp.asarray([0.0, 0.3, 1.0, 4.0])
 SMALL = networks.fully_connected(2, (6,), "tanh", biases=True)
+
+Flow = Callable[..., Trajectory]
+either_flow = pytest.mark.parametrize(
+    "kind", [dynamics.gradient_flow, dynamics.linearized_flow], ids=lambda kind: kind.__name__
+)
 
 
 def linear(theta: jax.Array, x: jax.Array) -> jax.Array:
@@ -42,21 +49,26 @@ def exact_residuals(theta_0: jax.Array, x: jax.Array, weights: jax.Array) -> np.
     return thetas @ np.asarray(features(CIRCLE.nodes)).T - np.asarray(TARGET(CIRCLE.nodes))
 
 
-def flow(apply: Any, params: Any, **options: Any) -> Trajectory:
+def flow(
+    apply: Any, params: Any, *, kind: Flow = dynamics.gradient_flow, **options: Any
+) -> Trajectory:
     settings = {"progress": False, **options}
-    return dynamics.gradient_flow(apply, params, TARGET, CIRCLE, TIMES, **settings)
+    return kind(apply, params, TARGET, CIRCLE, TIMES, **settings)
 
 
 def sample(n: int, seed: int = 0) -> jax.Array:
     return CIRCLE.sample(jax.random.key(seed), n)
 
 
+@either_flow
 @pytest.mark.parametrize("n", [3, None])
-def test_flow_of_a_linear_model_is_exact(n: int | None) -> None:
+def test_flow_of_a_linear_model_is_exact(n: int | None, kind: Flow) -> None:
+    """A model that is linear in θ is its own linearization."""
     theta_0 = jnp.asarray(points(1, 5)[0])
     x = CIRCLE.nodes if n is None else sample(n)
     expected = exact_residuals(theta_0, x, jnp.full(x.shape[0], 1 / x.shape[0]))
-    got = flow(linear, theta_0, sample=None if n is None else x, rtol=1e-10, atol=1e-12)
+    own = None if n is None else x
+    got = flow(linear, theta_0, kind=kind, sample=own, rtol=1e-10, atol=1e-12)
     np.testing.assert_array_equal(got.times, TIMES)
     np.testing.assert_allclose(got.residuals, expected, atol=1e-9, rtol=0)
     np.testing.assert_allclose(got.residuals[0], expected[0], atol=1e-14, rtol=0)
@@ -135,17 +147,18 @@ def test_flow_of_a_network_against_another_integrator(n: int | None) -> None:
     np.testing.assert_allclose(got.residuals, expected, atol=1e-8, rtol=0)
 
 
-def test_draws_are_single_runs() -> None:
+@either_flow
+def test_draws_are_single_runs(kind: Flow) -> None:
     """One compiled call over draws, each on its own sample, one after another or side by side."""
     keys = jax.random.split(jax.random.key(1), 3)
     params = jax.vmap(SMALL.init)(keys)
     samples = jnp.stack([sample(5, seed) for seed in range(3)])
-    many = flow(SMALL.apply, params, sample=samples, draws=True, keep_params=True)
+    many = flow(SMALL.apply, params, kind=kind, sample=samples, draws=True, keep_params=True)
     assert many.residuals.shape == (3, 4, 12)
     assert many.steps.shape == (3,)
     for draw in range(3):
         theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], params)
-        one = flow(SMALL.apply, theta_0, sample=samples[draw], keep_params=True)
+        one = flow(SMALL.apply, theta_0, kind=kind, sample=samples[draw], keep_params=True)
         assert one.residuals.shape == (4, 12)
         np.testing.assert_allclose(many.residuals[draw], one.residuals, atol=1e-12, rtol=0)
         assert many.steps[draw] == one.steps
@@ -161,8 +174,9 @@ def test_draws_are_single_runs() -> None:
     with _integrator.progress_bar("", count, shown=False) as bar:
         beside, steps, failed = _integrator.integrate(
             batch, jnp.full(5, 0.2), CIRCLE.nodes, TARGET(CIRCLE.nodes), TIMES,
-            jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply, keep_params=True,
-            max_steps=1000, side_by_side=True, progress=False,
+            jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply,
+            linearized=kind is dynamics.linearized_flow, keep_params=True, max_steps=1000,
+            side_by_side=True, progress=False,
         )  # fmt: skip
     assert not jnp.any(failed)
     np.testing.assert_allclose(beside["residuals"], many.residuals, atol=1e-12, rtol=0)
@@ -194,16 +208,144 @@ def test_saved_parameters_belong_to_the_residuals() -> None:
     )
 
 
-def test_single_precision() -> None:
+def jacobian(params: Any, x: jax.Array) -> np.ndarray:
+    """∂f(xᵢ; θ)/∂θ_j of the small network, shape (n, p)."""
+    by_leaf = jax.tree.leaves(jax.jacobian(SMALL.apply)(params, x))
+    return np.concatenate([np.asarray(leaf).reshape(x.shape[0], -1) for leaf in by_leaf], axis=1)
+
+
+def test_linearized_flow_is_the_kernel_flow_of_the_start() -> None:
+    """And θ_t − θ₀ = −(1/n)Jᵀ∫r̂: the closed form of the parameters of a linear model."""
+    x = sample(5)
+    params = SMALL.init(jax.random.key(0))
+    rows, columns = jacobian(params, CIRCLE.nodes), jacobian(params, x)
+    initial = SMALL.apply(params, CIRCLE.nodes) - TARGET(CIRCLE.nodes)
+    on_sample = SMALL.apply(params, x) - TARGET(x)
+    gram = columns @ columns.T
+    expected = dynamics.kernel_flow(
+        jnp.asarray(gram), jnp.asarray(rows @ columns.T), on_sample, initial, TIMES
+    )
+    got = flow(
+        SMALL.apply, params, kind=dynamics.linearized_flow, sample=x,
+        rtol=1e-10, atol=1e-12, keep_params=True,
+    )  # fmt: skip
+    np.testing.assert_array_equal(got.times, TIMES)
+    np.testing.assert_allclose(got.residuals, expected, atol=1e-8, rtol=0)
+    fits = jax.tree.map(lambda new, old: new.shape == (4, *old.shape), got.params, params)
+    assert all(jax.tree.leaves(fits))
+    values, vectors = np.linalg.eigh(gram / 5)
+    factor = np.asarray(dynamics.damping_factor(jnp.asarray(values), TIMES))
+    moved = (factor * (np.asarray(on_sample) @ vectors)) @ vectors.T @ columns / 5
+    start = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(params)])
+    thetas = [np.reshape(leaf, (4, -1)) for leaf in jax.tree.leaves(got.params)]
+    np.testing.assert_allclose(np.concatenate(thetas, 1), start - moved, atol=1e-8, rtol=0)
+
+
+def test_linearized_flow_of_the_population() -> None:
+    """Without a sample ∂_t r = −KWr, K the Gram matrix of θ₀ and W the measure's weights."""
+    weights = jnp.arange(1.0, 13.0) / 78
+    measure = measures.empirical(CIRCLE.nodes, weights)
+    params = SMALL.init(jax.random.key(1))
+    rows = jacobian(params, CIRCLE.nodes)
+    operator = rows @ rows.T * np.asarray(weights)
+    initial = np.asarray(SMALL.apply(params, CIRCLE.nodes) - TARGET(CIRCLE.nodes))
+    expected = [linalg.expm(-t * operator) @ initial for t in np.asarray(TIMES)]
+    got = dynamics.linearized_flow(
+        SMALL.apply, params, TARGET, measure, TIMES, rtol=1e-10, atol=1e-12, progress=False
+    )
+    np.testing.assert_allclose(got.residuals, expected, atol=1e-8, rtol=0)
+
+
+def test_linearization_is_that_of_neural_tangents() -> None:
+    """Its function of the parameters, and the gradient flow of that function."""
+    nt = _neural_tangents.load()
+    params = SMALL.init(jax.random.key(2))
+    linearized = nt.linearize(SMALL.apply, params)
+    tight: dict[str, Any] = {"sample": sample(4), "rtol": 1e-10, "atol": 1e-12}
+    got = flow(SMALL.apply, params, kind=dynamics.linearized_flow, keep_params=True, **tight)
+    functions = jax.vmap(linearized, in_axes=(0, None))(got.params, CIRCLE.nodes)
+    np.testing.assert_allclose(
+        got.residuals, functions - TARGET(CIRCLE.nodes)[None], atol=1e-13, rtol=0
+    )
+    expected = flow(linearized, params, **tight)
+    np.testing.assert_allclose(got.residuals, expected.residuals, atol=1e-9, rtol=0)
+
+
+def test_linearized_flow_touches_the_flow_at_the_start() -> None:
+    """Same value and same velocity at t = 0, so they part like t²."""
+    params = SMALL.init(jax.random.key(3))
+    times = jnp.asarray([0.0, 0.005, 0.01, 0.02])
+    bent, straight = (
+        kind(
+            SMALL.apply, params, TARGET, CIRCLE, times, sample=sample(5),
+            rtol=1e-12, atol=1e-13, progress=False,
+        ).residuals
+        for kind in (dynamics.gradient_flow, dynamics.linearized_flow)
+    )  # fmt: skip
+    start = SMALL.apply(params, CIRCLE.nodes) - TARGET(CIRCLE.nodes)
+    np.testing.assert_allclose(straight[0], start, atol=1e-14, rtol=0)
+    apart = np.max(np.abs(np.asarray(bent - straight)), axis=1)[1:]
+    slope = np.polyfit(np.log(times[1:]), np.log(apart), 1)[0]
+    assert 1.9 < slope < 2.1, apart
+
+
+def test_wide_networks_are_close_to_their_linearization() -> None:
+    """They part like 1/m, at which the tangent kernel moves (Huang and Yau 2020), over draws."""
+    keys = jax.random.split(jax.random.key(4), 8)
+    distances = []
+    for m in (32, 256):
+        network = networks.fully_connected(2, (m,), "tanh", biases=True)
+        params = jax.vmap(network.init)(keys)
+        bent, straight = (
+            flow(network.apply, params, kind=kind, draws=True).residuals
+            for kind in (dynamics.gradient_flow, dynamics.linearized_flow)
+        )
+        apart = jnp.sqrt(jnp.mean((bent - straight) ** 2, axis=-1))
+        distances.append(float(jnp.mean(jnp.max(apart, axis=1))))
+    assert 5 < distances[0] / distances[1] < 15, distances
+
+
+def loops(jaxpr: Any, *, inside: bool = False) -> Iterator[tuple[str, bool]]:
+    """Every primitive of a program and whether it lies in a while loop."""
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        yield name, inside
+        for value in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from loops(inner, inside=inside or name == "while")
+
+
+def test_derivatives_at_the_start_are_taken_once() -> None:
+    """The linearized flow's loop holds no tanh, the gradient flow's does."""
+    params = jax.tree.map(lambda leaf: leaf[None], SMALL.init(jax.random.key(0)))
+    labels = TARGET(CIRCLE.nodes)
+    batch = (params, CIRCLE.nodes[None], labels[None], jnp.arange(1))
+    for linearized in (False, True):
+        run = functools.partial(
+            _integrator.integrate, apply=SMALL.apply, linearized=linearized, keep_params=False,
+            max_steps=100, side_by_side=True, progress=False,
+        )  # fmt: skip
+        number = jnp.asarray(1e-6)
+        program = jax.make_jaxpr(run)(
+            batch, CIRCLE.weights, CIRCLE.nodes, labels, TIMES, number, number, jnp.asarray(0)
+        )
+        found = [inside for name, inside in loops(program.jaxpr) if name == "tanh"]
+        assert found
+        assert any(found) != linearized
+
+
+@either_flow
+def test_single_precision(kind: Flow) -> None:
     theta_0 = jnp.asarray(points(1, 5)[0])
     expected = exact_residuals(theta_0, CIRCLE.nodes, CIRCLE.weights)
-    run = flow(linear, theta_0.astype(jnp.float32), rtol=1e-5, atol=1e-6)
+    run = flow(linear, theta_0.astype(jnp.float32), kind=kind, rtol=1e-5, atol=1e-6)
     assert run.residuals.dtype == jnp.float32
     np.testing.assert_allclose(run.residuals, expected, atol=1e-4, rtol=0)
     with jax.enable_x64(False):
         measure = measures.Measure("nodes", CIRCLE.nodes.astype(jnp.float32),
                                    CIRCLE.weights.astype(jnp.float32), CIRCLE.sampler)  # fmt: skip
-        alone = dynamics.gradient_flow(
+        alone = kind(
             linear, theta_0.astype(jnp.float32), TARGET, measure,
             jnp.asarray(TIMES, jnp.float32), rtol=1e-5, atol=1e-6, progress=False,
         )  # fmt: skip
@@ -259,6 +401,8 @@ def test_the_bar_appears_when_a_run_is_long(
     bar = capsys.readouterr().err
     assert "gradient flow:   0%" in bar
     assert "gradient flow: 100%" in bar
+    flow(apply, theta_0, kind=dynamics.linearized_flow, draws=True, progress=True)
+    assert "linearized flow: 100%" in capsys.readouterr().err
 
 
 def test_the_bar_counts_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,19 +419,21 @@ def test_the_bar_counts_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     assert int(number) not in _integrator._open
 
 
-def test_a_flow_that_does_not_end_is_an_error() -> None:
+@either_flow
+def test_a_flow_that_does_not_end_is_an_error(kind: Flow) -> None:
     theta_0 = jnp.asarray(points(1, 5)[0])
-    enough = int(flow(linear, theta_0).steps)
-    assert flow(linear, theta_0, max_steps=enough).residuals.shape == (4, 12)
+    enough = int(flow(linear, theta_0, kind=kind).steps)
+    assert flow(linear, theta_0, kind=kind, max_steps=enough).residuals.shape == (4, 12)
     with refused(
         "the flow stopped before t = 4.0 in 1 of 1 draw(s): raise max_steps "
         f"(now {enough - 1}), shorten times, or loosen rtol and atol",
         RuntimeError,
     ):
-        flow(linear, theta_0, max_steps=enough - 1)
+        flow(linear, theta_0, kind=kind, max_steps=enough - 1)
 
 
-def test_bad_arguments_of_a_flow_are_refused() -> None:
+@either_flow
+def test_bad_arguments_of_a_flow_are_refused(kind: Flow) -> None:
     theta_0 = jnp.zeros(5)
 
     def run(**changes: Any) -> None:
@@ -295,7 +441,7 @@ def test_bad_arguments_of_a_flow_are_refused() -> None:
             "apply": linear, "params": theta_0, "target": TARGET, "measure": CIRCLE,
             "times": TIMES, "progress": False,
         }  # fmt: skip
-        dynamics.gradient_flow(**{**arguments, **changes})
+        kind(**{**arguments, **changes})
 
     with refused("times must be non-negative, got -1.0 first."):
         run(times=jnp.asarray([-1.0, 1.0]))
@@ -341,8 +487,9 @@ def test_bad_arguments_of_a_flow_are_refused() -> None:
         run(apply=lambda theta, x: linear(theta, x)[:, None])
 
 
-def test_bad_draws_are_refused() -> None:
-    many = {"draws": True}
+@either_flow
+def test_bad_draws_are_refused(kind: Flow) -> None:
+    many: dict[str, Any] = {"draws": True, "kind": kind}
     with refused("with draws=True every array of params needs the same leading axis"):
         flow(linear, (jnp.zeros((2, 5)), jnp.zeros((3, 5))), **many)
     with refused("make them with jax.vmap(network.init)(keys)."):
