@@ -11,6 +11,8 @@ OWN_UV := .tools/uv-$(UV_VERSION)/bin/uv
 UV ?= $(OWN_UV)
 EXTRAS = $(EXTRA:%=--extra %)
 RUN := .venv/bin/python -m
+TORCH := .tools/torch
+TORCH_VERSION := 2.13.0
 
 # .venv is the environment, whatever is active in the caller's shell.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH JUPYTER_PATH
@@ -38,8 +40,8 @@ test: lint ## lint, then test the library, the project, the book and every chapt
 	$(RUN) pytest $(ARGS)
 
 .PHONY: quick
-quick: .venv/.synced ## test the library and the project alone, without chapters and book
-	$(RUN) pytest -m "not chapter and not book" $(ARGS)
+quick: .venv/.synced ## test the library and the project alone, without chapters, book and benchmarks
+	$(RUN) pytest -m "not chapter and not book and not bench" $(ARGS)
 
 .PHONY: lint
 lint: .venv/.synced ## check style, format and types
@@ -51,6 +53,10 @@ lint: .venv/.synced ## check style, format and types
 lab: .venv/.synced ## open the chapters in JupyterLab
 	$(UV) sync --locked --inexact $(EXTRAS) --group lab
 	$(RUN) jupyterlab chapters
+
+.PHONY: bench
+bench: .venv/.synced $(TORCH)/.installed ## measure the library against what else one could use (ARGS, such as --help)
+	$(RUN) benchmarks $(ARGS)
 
 .PHONY: overview
 overview: .venv/.synced ## redraw the figure of the README and of the landing page
@@ -73,6 +79,16 @@ $(OWN_UV): | .tools/request
 	"$$python" -m venv --clear $(@D)/.. || { echo "$$python can't make a virtual environment:" \
 	  "install its venv (on Debian: apt install python3-venv), or give UV=/path/to/uv." >&2; exit 1; }
 	$(@D)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# PyTorch, for the benchmarks alone: its wheel for Linux on PyPI brings 3 GB of CUDA, so it is no
+# dependency (PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu has a small one). Where it
+# can't be installed the benchmarks say why from pip's messages, and the next run tries again.
+$(TORCH)/.installed: .tools/request
+	@python="$$(head -n 1 .tools/request)"; rm -rf $(TORCH); \
+	echo "Installing PyTorch $(TORCH_VERSION) in $(TORCH), for the benchmarks."; \
+	if { "$$python" -m venv $(TORCH) && $(TORCH)/bin/pip install -qq --disable-pip-version-check \
+	  torch==$(TORCH_VERSION) numpy; } > $(TORCH).log 2>&1; then touch $@; else \
+	  tail -n 1 $(TORCH).log >&2; echo "Going on without PyTorch." >&2; fi
 
 # Prints the interpreter behind a Python, or says why the project can't use it.
 define USABLE

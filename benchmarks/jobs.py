@@ -1,0 +1,170 @@
+"""What `make bench` measures: jobs, their sizes, their sides and what is to be reached."""
+
+from benchmarks import floors
+from benchmarks.checks import against_reference, corner_within, within
+from benchmarks.model import Job, Pair, Reach, Side
+
+_DENSE = {"n": 2000, "d": 3072, "m": 4000}
+_DENSE_QUICK = {"n": 200, "d": 64, "m": 100}
+_LENET_QUICK = {"n": 60}
+_BANDWIDTH = "memory traffic of the elementwise passes between the products, which no floor counts"
+
+_FLOW_LIMIT = "tanh, which the floor leaves out, and passes over the 16 MB of hidden values"
+
+_figure2_dense = Job(
+    name="figure2-dense",
+    inputs="benchmarks.inputs:dense",
+    size={**_DENSE, "precision": "float64", "gram_only": False},
+    quick=_DENSE_QUICK,
+    sides={
+        "ours": Side("ntklib", "benchmarks.ours:dense"),
+        "numpy": Side("NumPy + scipy.linalg.eigh", "benchmarks.peers_numpy:dense"),
+    },
+    pairs=(Pair("figure2-dense", "ours", "numpy", Reach(1.5, floor=1.6, memory=1000), _BANDWIDTH),),
+    stages=floors.dense_spectrum,
+    check=within(1e-10),
+)
+
+_figure2_dense_gram = Job(
+    name="figure2-dense-gram-float32",
+    inputs="benchmarks.inputs:dense",
+    size={**_DENSE, "precision": "float32", "gram_only": True, "peer_n": 80},
+    quick={**_DENSE_QUICK, "peer_n": 20},
+    sides={
+        "ours": Side("ntklib", "benchmarks.ours:dense"),
+        "nt": Side(
+            "nt.empirical_ntk_fn (method 2, batched)",
+            "benchmarks.peers_neural_tangents:dense",
+            note="the peer's time is extrapolated, a + b n² through those at n = peer_n and twice "
+            "that; its memory is that of the larger of the two",
+        ),
+    },
+    pairs=(Pair("figure2-dense-gram-float32", "ours", "nt", Reach(500), _BANDWIDTH),),
+    stages=floors.dense_gram,
+    check=corner_within(1e-4),
+)
+
+
+def _lenet(name: str, precision: str, gram_only: bool, reach: Reach, allowed: float) -> Job:
+    return Job(
+        name=name,
+        inputs="benchmarks.inputs:lenet",
+        size={"n": 2000, "d": 1024, "precision": precision, "gram_only": gram_only},
+        quick=_LENET_QUICK,
+        sides={
+            "ours": Side("ntklib", "benchmarks.ours:lenet"),
+            "torch": Side("PyTorch vmap(grad), blocked", "benchmarks.peers_torch:lenet", True),
+        },
+        pairs=(Pair(name, "ours", "torch", reach, "Gram matrices of the convolutions' gradients"),),
+        stages=floors.lenet_gram if gram_only else floors.lenet_spectrum,
+        check=within(allowed),
+    )
+
+
+_flow = Job(
+    name="flow",
+    inputs="benchmarks.inputs:flow",
+    # Both make about 1000 gradient evaluations until this time: Tsitouras's steps are limited by
+    # stability.
+    size={
+        "n": 1000, "d": 10, "m": 4096, "seeds": 8, "time": 5200.0, "steps": 1000,
+        "precision": "float32",
+    },
+    quick={"n": 50, "m": 64, "seeds": 2, "time": 60.0, "steps": 100},
+    sides={
+        "ours": Side("ntklib, one draw", "benchmarks.ours:flow"),
+        "own": Side("ntklib, a reader's own apply", "benchmarks.ours:flow_of_own_apply"),
+        "seeds": Side("ntklib, all seeds in one call", "benchmarks.ours:flow_of_seeds"),
+        "eager": Side("PyTorch, eager", "benchmarks.peers_torch:flow", True),
+        "compiled": Side("PyTorch, compiled", "benchmarks.peers_torch:flow_compiled", True),
+    },
+    pairs=(
+        Pair("flow-1", "ours", "eager", Reach(3), _FLOW_LIMIT),
+        Pair("flow-1", "ours", "compiled", Reach(3), _FLOW_LIMIT),
+        Pair("flow-own-apply", "own", "eager", Reach(2), _FLOW_LIMIT),
+        Pair("flow-own-apply", "own", "compiled", Reach(2), _FLOW_LIMIT),
+        Pair("flow-8-seeds", "seeds", "ours", Reach(1), "one draw keeps all cores busy already"),
+    ),
+    stages=floors.flow,
+    # Euler's method and Tsitouras's end within a step's error of each other.
+    check=within(1e-2),
+    unit="gradient evaluation",
+)  # fmt: skip
+
+
+def _analytic(activation: str, allowed: float) -> Job:
+    name = f"analytic-{activation}"
+    module = "benchmarks.peers_neural_tangents"
+    limit = "neural-tangents computes the kernel for both; the rest is checks of the input"
+    return Job(
+        name=name,
+        inputs="benchmarks.inputs:points",
+        size={"n": 2000, "d": 10, "depth": 3, "activation": activation, "precision": "float64"},
+        quick={"n": 100},
+        sides={
+            "ours": Side("ntklib", "benchmarks.ours:analytic"),
+            "jitted": Side("neural-tangents, jitted", f"{module}:analytic_jitted"),
+            "plain": Side("neural-tangents, not jitted", f"{module}:analytic"),
+        },
+        pairs=(
+            Pair(name, "ours", "jitted", Reach(1 / 1.05), limit),
+            Pair(name, "ours", "plain", Reach(), limit),
+        ),
+        stages=floors.analytic,
+        check=within(allowed),
+    )
+
+
+_sphere = Job(
+    name="sphere-relu",
+    inputs="benchmarks.reference:sphere",
+    size={"n": 4000, "d": 10, "degree": 20, "precision": "float64"},
+    quick={"n": 400, "degree": 6},
+    sides={
+        "ours": Side("ntklib, Funk–Hecke", "benchmarks.ours:sphere"),
+        "nystrom": Side(
+            "NumPy, Nyström",
+            "benchmarks.peers_numpy:sphere",
+            note="n is the peer's; it takes degrees without enough eigenvalues to be 0",
+        ),
+    },
+    pairs=(Pair("sphere-relu", "ours", "nystrom", Reach(100, error=1e-8, exactness=1e6), "calls"),),
+    stages=floors.sphere,
+    check=against_reference(0.2),
+)
+
+_krylov = Job(
+    name="krylov",
+    inputs="benchmarks.inputs:erf_gram",
+    size={"n": 8000, "d": 10, "k": 20, "precision": "float64"},
+    # From 1000 nodes on ntklib takes the Krylov method.
+    quick={"n": 1000},
+    sides={
+        "ours": Side("ntklib", "benchmarks.ours:krylov"),
+        "full": Side("scipy.linalg.eigh", "benchmarks.peers_numpy:eigh"),
+        "subset": Side("scipy.linalg.eigh, subset", "benchmarks.peers_numpy:eigh_subset"),
+    },
+    pairs=(
+        Pair("krylov", "ours", "full", Reach(10), "more products where eigenvalues are close"),
+        Pair("krylov", "ours", "subset", Reach(5), "more products where eigenvalues are close"),
+    ),
+    stages=floors.krylov,
+    check=within(1e-10),
+)
+
+JOBS = {
+    job.name: job
+    for job in (
+        _figure2_dense,
+        _figure2_dense_gram,
+        _lenet("figure2-lenet", "float64", False, Reach(4, memory=1000), 1e-10),
+        _lenet("figure2-lenet-gram-float32", "float32", True, Reach(), 1e-3),
+        _flow,
+        _analytic("erf", 1e-12),
+        # On the diagonal arccos turns rounding ε into √ε.
+        _analytic("relu", 1e-7),
+        _sphere,
+        _krylov,
+    )
+}
+"""All jobs by name, in the order in which they run."""
