@@ -11,6 +11,8 @@ OWN_UV := .tools/uv-$(UV_VERSION)/bin/uv
 UV ?= $(OWN_UV)
 EXTRAS = $(EXTRA:%=--extra %)
 RUN := .venv/bin/python -m
+# Compiling, which takes most of the tests' time, keeps one core busy at a time.
+PARALLEL := --numprocesses=auto --dist=loadfile
 TORCH := .tools/torch
 TORCH_VERSION := 2.13.0
 
@@ -37,11 +39,11 @@ book: .venv/.synced ## run every chapter and build the book in _build/html
 
 .PHONY: test
 test: lint ## lint, then test the library, the project, the book and every chapter (ARGS for pytest)
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest $(PARALLEL) $(ARGS)
 
 .PHONY: quick
 quick: .venv/.synced ## test the library and the project alone, without chapters, book and benchmarks
-	$(RUN) pytest -m "not chapter and not book and not bench" $(ARGS)
+	$(RUN) pytest -m "not chapter and not book and not bench" $(PARALLEL) $(ARGS)
 
 .PHONY: lint
 lint: .venv/.synced ## check style, format and types
