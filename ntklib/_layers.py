@@ -115,6 +115,10 @@ def image(x: Float[Array, "n d"], shape: Sequence[int]) -> Float[Array, "channel
 
 
 def max_pool(images: Float[Array, "channels h w n"]) -> Float[Array, "channels h2 w2 n"]:
-    """Returns the maximum over each 2×2 square; equal values share the derivative."""
-    channels, height, width, n = images.shape
-    return jnp.max(images.reshape(channels, height // 2, 2, width // 2, 2, n), axis=(2, 4))
+    """Returns the maximum over each 2×2 square; equal values share the derivative.
+
+    Not by `jnp.max`, whose derivative compares with a maximum that compiled code may have rounded
+    otherwise, and is NaN where it then finds none equal.
+    """
+    corners = [images[:, i::2, j::2] for i in range(2) for j in range(2)]
+    return jnp.maximum(jnp.maximum(*corners[:2]), jnp.maximum(*corners[2:]))
