@@ -217,7 +217,7 @@ class ClaimsDirective(SphinxDirective):
     """`{claims}`: a table of every claim that the chapters recorded in this build."""
 
     def run(self) -> list[nodes.Node]:
-        """Returns the placeholder that `fill_tables` replaces."""
+        """Returns the node in whose place `fill_tables` puts the table."""
         self.env.note_reread()
         return [ClaimsTable()]
 
@@ -278,7 +278,7 @@ def claims_table(rows: list[list[list[nodes.Node]]]) -> nodes.table:
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the recorded claims where a page asks for them."""
-    for placeholder in list(doctree.findall(ClaimsTable)):
+    for table in list(doctree.findall(ClaimsTable)):
         rows = []
         for chapter, claims in app.env.companion_recorded.items():  # type: ignore[attr-defined]
             uri = app.builder.get_relative_uri(docname, chapter)
@@ -288,7 +288,7 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 for claim in claims
             ]
         content = claims_table(rows) if rows else nodes.paragraph("", "This build has no chapters.")
-        placeholder.replace_self(content)
+        table.replace_self(content)
 
 
 # ---- site --------------------------------------------------------------------------------------

@@ -3,8 +3,13 @@ r"""Numerics on the sphere S^{d−1}: quadrature in the angle, Gegenbauer polyno
 import itertools
 import math
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+Numbers = TypeVar("Numbers", np.ndarray, jax.Array)
 
 EXACT = 1e-10
 """Error of the integral of a normalized harmonic up to which a rule counts as exact for it."""
@@ -21,16 +26,17 @@ def fejer(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pi * np.sin(phi / 2) ** 2, weights
 
 
-def polynomials(d: int, t: np.ndarray) -> Iterator[np.ndarray]:
+def polynomials(d: int, t: Numbers) -> Iterator[Numbers]:
     r"""Yields the Gegenbauer polynomials $P_0(t), P_1(t), \dots$ in d dimensions, $P_k(1) = 1$.
 
     By the recurrence for the differences, $(k + d - 2)(P_{k+1} - P_k) = k(P_k - P_{k-1}) +
     (2k + d - 2)(t - 1)P_k$, at |t|: near ±1, where the recurrence for the polynomials loses a
     factor k² of accuracy, this one is exact to rounding (Reinsch's device; Oliver 1977).
     """
-    sign = np.where(t < 0, -1.0, 1.0)  # P_k(−t) = (−1)ᵏ P_k(t)
-    drop = np.abs(t) - 1
-    current, difference = np.ones_like(drop), drop
+    library: Any = np if isinstance(t, np.ndarray) else jnp
+    sign = library.where(t < 0, -1.0, 1.0)  # P_k(−t) = (−1)ᵏ P_k(t)
+    drop = sign * t - 1
+    current, difference = library.ones_like(drop), drop
     for k in itertools.count():
         yield sign * current if k % 2 else current
         current = current + difference

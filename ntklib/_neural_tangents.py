@@ -125,18 +125,8 @@ def residual_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> Gr
     $\Sigma_l = F(\Sigma_{l-1}) + \Sigma_{l-1}$,
     $\Theta_l = \dot F(\Sigma_{l-1})\circ(\Theta_{l-1} + \Sigma_{l-1}) + \Theta_{l-1}$ without
     biases. neural-tangents refuses to add branches that don't end in a dense layer, so they are
-    added here.
-
-    Args:
-      depth: number of hidden layers, of which the first is fully connected.
-      activation_layer: makes the activation's layer; the activation must be odd.
-      biases: whether every layer has a standard normal bias.
-
-    Returns:
-      A function of two arrays of points that returns their Gram matrix.
-
-    Raises:
-      ImportError: neural-tangents is not installed.
+    added here. Arguments and result are those of `dense_kernel`; the first hidden layer is fully
+    connected, and the activation must be odd.
     """
     stax = _stax()
     _, _, branch_of = stax.serial(_dense(stax, biases), activation_layer(stax))
@@ -171,18 +161,12 @@ def convolutional_kernel(
 
     Args:
       depth: number of convolutions.
-      activation_layer: makes the activation's layer.
-      biases: whether every layer has a standard normal bias.
+      activation_layer: as for `dense_kernel`.
+      biases: as for `dense_kernel`.
       shape: of an input, (*positions, channels).
       size: length of the filters along every axis.
       padding: "SAME", "CIRCULAR" or "VALID".
       positions: how many the last convolution leaves.
-
-    Returns:
-      A function of two arrays of points that returns their Gram matrix.
-
-    Raises:
-      ImportError: neural-tangents is not installed.
     """
     axes = len(shape) - 1
     stax = _stax()

@@ -6,6 +6,7 @@ m = ∞ and finite n, `ideal_flow` has m = n = ∞.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +47,7 @@ def gradient_flow(
     draws: bool = False,
     rtol: float = 1e-6,
     atol: float = 1e-9,
+    linearized: bool = False,
     keep_params: bool = False,
     max_steps: int = 100_000,
     progress: bool = True,
@@ -72,6 +74,8 @@ def gradient_flow(
         the faster way there.
       rtol: relative tolerance of a step, on every parameter.
       atol: absolute tolerance of a step, on every parameter.
+      linearized: whether f is linearized at θ₀, as `linearized_flow` says; JAX must then be able
+        to differentiate apply in forward mode.
       keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
       max_steps: give up after this many steps.
       progress: whether a bar appears when the run is long.
@@ -89,7 +93,7 @@ def gradient_flow(
         *_integrator.solve(
             apply, params, target, measure, times, sample=sample, draws=draws, rtol=rtol,
             atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
-            linearized=False,
+            linearized=linearized,
         )
     )  # fmt: skip
 
@@ -100,14 +104,7 @@ def linearized_flow(
     target: Target,
     measure: Measure,
     times: Float[Array, " s"],
-    *,
-    sample: Float[Array, "*b n d"] | None = None,
-    draws: bool = False,
-    rtol: float = 1e-6,
-    atol: float = 1e-9,
-    keep_params: bool = False,
-    max_steps: int = 100_000,
-    progress: bool = True,
+    **options: Any,
 ) -> Trajectory:
     r"""Integrates the gradient flow of a network that is linearized at its start.
 
@@ -116,38 +113,14 @@ def linearized_flow(
     \theta - \theta_0\rangle$ (Lee et al. 2019, "Wide neural networks of any depth evolve as linear
     models under gradient descent"). Its residual solves the equation of `kernel_flow` with the
     empirical kernel of θ₀ in K's place, without a Gram matrix and with its θ_t. The derivatives
-    at θ₀ are taken once; a step then applies the tangent map and its transpose. The step is
-    limited by stability as for `gradient_flow`: expect about T·λ₁/3 steps or more.
+    at θ₀ are taken once; a step then applies the tangent map and its transpose.
 
-    Args:
-      apply: (θ, x) ↦ f(x; θ), as for `gradient_flow`; JAX must differentiate it in forward mode.
-      params: θ₀, a pytree of arrays of one floating-point type.
-      target: f*, from points (n, d) to values (n,).
-      measure: ρ; residuals are returned at its nodes.
-      times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
-      sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
-      draws: whether params (and sample, where there is one) have a leading axis of b draws.
-      rtol: relative tolerance of a step, on every parameter.
-      atol: absolute tolerance of a step, on every parameter.
-      keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
-      max_steps: give up after this many steps.
-      progress: whether a bar appears when the run is long.
+    Arguments, options and errors are those of `gradient_flow`, whose option `linearized` this is.
 
     Returns:
       The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
-
-    Raises:
-      TypeError: as `gradient_flow`.
-      ValueError: as `gradient_flow`.
-      RuntimeError: as `gradient_flow`.
     """
-    return Trajectory(
-        *_integrator.solve(
-            apply, params, target, measure, times, sample=sample, draws=draws, rtol=rtol,
-            atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
-            linearized=True,
-        )
-    )  # fmt: skip
+    return gradient_flow(apply, params, target, measure, times, linearized=True, **options)
 
 
 def kernel_flow(

@@ -102,12 +102,12 @@ def matrix_free(
 ) -> Eigensystem:
     r"""The leading eigenpairs of $T_K$ from products with K, which is never formed.
 
-    As `nystrom` with the Krylov method. With a network's Jacobian J at the nodes, for instance,
-    $K v = J(J^T v)$ takes one `jax.vjp` and one `jax.jvp`.
+    As `nystrom` with the Krylov method. `kernels.products` makes the products of a kernel,
+    `kernels.tangent_products` those of a network's empirical one.
 
     Args:
       product: v ↦ K v at the nodes, shapes (q,), in float64; it is called several times for
-        each eigenpair, and a progress bar counts the calls. `jax.jit` it.
+        each eigenpair, and a progress bar counts the calls.
       measure: ρ.
       k: how many eigenpairs, below q.
 

@@ -1,5 +1,6 @@
 r"""Target functions f*: sums of Fourier modes on the circle and of zonal harmonics on spheres."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, measures
+from ntklib import _checks, _harmonics, measures
 
 Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
 """f*: points to values; any JAX function of this form serves."""
@@ -90,7 +91,6 @@ class ZonalSum:
 def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]:
     r"""The Gegenbauer (ultraspherical) polynomial $P_k$ in d dimensions with $P_k(1) = 1$.
 
-    By the recurrence $(k + d - 2)\,P_{k+1} = (2k + d - 2)\,t\,P_k - k\,P_{k-1}$, which gives
     Chebyshev polynomials for d = 2 and Legendre polynomials for d = 3.
 
     Args:
@@ -106,13 +106,7 @@ def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]
     """
     degree = _checks.whole_number("degree", degree, least=0)
     d = _checks.whole_number("d", d, least=2)
-    previous, current = jnp.ones_like(t), t
-    if degree == 0:
-        return previous
-    for k in range(1, degree):
-        following = ((2 * k + d - 2) * t * current - k * previous) / (k + d - 2)
-        previous, current = current, following
-    return current
+    return next(itertools.islice(_harmonics.polynomials(d, t), degree, None))
 
 
 def _whole_numbers(name: str, values: Sequence[Any]) -> None:

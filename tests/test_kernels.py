@@ -1,5 +1,6 @@
 """Analytic kernels against closed forms and Monte Carlo; empirical ones against the Jacobian."""
 
+import functools
 import re
 import tracemalloc
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from cases import (
     ACCURACY,
+    CASES,
     MOMENTS,
     Case,
     by_name,
@@ -74,24 +76,41 @@ def monte_carlo(network: Network, x: np.ndarray, draws: int, seed: int) -> np.nd
     return sum(leaf @ leaf.transpose(0, 2, 1) for leaf in leaves)
 
 
+WIDTHS = (16, 32, 64, 128)
+DRAWS = 24
+
+
+@functools.cache
+def deviations(case: Case) -> list[np.ndarray]:
+    """(K₀ − K^∞)/max K^∞ at four points, for each width, shape (draws, 4, 4)."""
+    x = points(4, seed=2)
+    analytic = np.asarray(kernels.analytic(case.network(3, WIDTHS[0]), jnp.asarray(x)))
+    scale = np.max(np.abs(analytic))
+    return [(monte_carlo(case.network(3, m), x, DRAWS, seed=m) - analytic) / scale for m in WIDTHS]
+
+
+def rate(case: Case) -> float:
+    """The exponent of m in the root mean square of K₀ − K^∞."""
+    errors = [np.sqrt(np.mean(deviation**2)) for deviation in deviations(case)]
+    return float(np.polyfit(np.log(WIDTHS), np.log(errors), 1)[0])
+
+
 @every_case
 def test_empirical_kernels_approach_the_analytic_one_like_one_over_root_m(case: Case) -> None:
-    x = points(4, seed=2)
-    widths = (16, 32, 64, 128)
-    draws = 24
-    analytic = np.asarray(kernels.analytic(case.network(3, widths[0]), jnp.asarray(x)))
-    scale = np.max(np.abs(analytic))
-    deviations = [
-        (monte_carlo(case.network(3, m), x, draws, seed=m) - analytic) / scale for m in widths
-    ]
-    errors = [np.sqrt(np.mean(deviation**2)) for deviation in deviations]
-    slope = np.polyfit(np.log(widths), np.log(errors), 1)[0]
-    # Its own standard error is about 0.1: 24 draws of strongly correlated entries a width.
-    assert -0.85 < slope < -0.25, errors
+    # The standard error of a rate is about 0.1: strongly correlated entries of 24 draws a width.
+    assert -0.85 < rate(case) < -0.25
     # The mean over draws is K^∞ up to its standard error (and a bias of order 1/m).
-    mean = np.mean(deviations[-1], axis=0)
-    spread = np.std(deviations[-1], axis=0) / np.sqrt(draws)
-    assert np.all(np.abs(mean) < 5 * spread + 1 / widths[-1]), np.max(np.abs(mean) / spread)
+    widest = deviations(case)[-1]
+    mean, spread = np.mean(widest, axis=0), np.std(widest, axis=0) / np.sqrt(DRAWS)
+    assert np.all(np.abs(mean) < 5 * spread + 1 / WIDTHS[-1]), np.max(np.abs(mean) / spread)
+
+
+def test_the_rate_over_all_networks() -> None:
+    """Independent draws, so the mean of the rates is known four times as well as each of them."""
+    rates = [rate(case) for case in CASES]
+    error = np.std(rates, ddof=1) / np.sqrt(len(rates))
+    assert error < 0.04
+    assert abs(np.mean(rates) + 0.5) < 3 * error, (np.mean(rates), error)
 
 
 def test_the_reference_is_right_about_tanh() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -39,6 +40,14 @@ def test_gegenbauer_polynomials_are_those_of_scipy(k: int) -> None:
     np.testing.assert_allclose(
         targets.gegenbauer(k, 3, jnp.asarray(t)), special.eval_legendre(k, t), atol=2e-14, rtol=0
     )
+
+
+def test_gegenbauer_polynomials_are_smooth_at_0() -> None:
+    """Where the recurrence passes from P_k(t) to (−1)ᵏ P_k(−t)."""
+    for k in range(6):
+        slope = jax.grad(lambda t, k=k: targets.gegenbauer(k, 3, t))(jnp.zeros(()))
+        expected = float(special.legendre(k).deriv()(0.0))
+        assert float(slope) == pytest.approx(expected, abs=1e-13)
 
 
 def test_zonal_sum_is_its_formula() -> None:
