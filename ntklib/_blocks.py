@@ -13,9 +13,6 @@ from tqdm import tqdm
 
 from ntklib._factors import Factor
 
-WORTHWHILE = 64
-"""Points in a chunk from which on holding all factors beats computing them for each block."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -48,19 +45,33 @@ def plan(
       The plan, or the least budget that one exists for.
     """
     most, held = max(points), sum(points) * factors
-    rows = math.isqrt(max(0, budget - held) // products)
+    rows = min(math.isqrt(max(0, budget - held) // products), most)
     if rows >= 1 and held + most * (working - factors) <= budget:
-        return Plan(most, min(rows, most), held=True)
-    # Chunks are joined, so the factors exist twice for a moment.
-    chunk = (budget - 2 * held) // working
-    if rows >= 1 and chunk >= min(most, WORTHWHILE):
-        return Plan(min(chunk, most), min(rows, most), held=True)
+        return Plan(most, rows, held=True)
+    plans = []
+    # On a GPU chunks are joined, so the factors exist twice for a moment.
+    chunk = min((budget - 2 * held) // working, most)
+    if rows >= 1 and chunk >= 1:
+        plans.append(Plan(chunk, rows, held=True))
     quarter = budget // 4
     least = max(working, 2 * factors, products)
-    if quarter < least:
-        return 4 * least
-    rows = min(math.isqrt(quarter // products), quarter // (2 * factors), most)
-    return Plan(min(quarter // working, rows), rows, held=False)
+    if quarter >= least:
+        rows = min(math.isqrt(quarter // products), quarter // (2 * factors), most)
+        plans.append(Plan(min(quarter // working, rows), rows, held=False))
+    return min(plans, key=lambda each: chunks(each, points)) if plans else 4 * least
+
+
+def pairs(plan: Plan, points: Sequence[int]) -> int:
+    """Returns how many blocks of the Gram matrix are computed."""
+    blocks = [math.ceil(n / plan.rows) for n in points]
+    return blocks[0] * blocks[1] if len(points) == 2 else blocks[0] * (blocks[0] + 1) // 2
+
+
+def chunks(plan: Plan, points: Sequence[int]) -> int:
+    """Returns how many chunks of points have their factors computed, at most."""
+    if plan.held:
+        return sum(math.ceil(n / plan.chunk) for n in points)
+    return 2 * pairs(plan, points) * math.ceil(plan.rows / plan.chunk)
 
 
 class Points:
@@ -95,20 +106,44 @@ class Points:
 
     def _made(self, block: slice) -> list[Factor]:
         made = []
+        joined: list[Factor] = []
         for part in _ranges(block.start, block.stop, self.plan.chunk):
             points = self.x[part]
             short = min(self.plan.chunk, self.x.shape[0]) - points.shape[0]
             if short:  # filled up, since every shape is compiled for
                 points = jnp.concatenate([points, jnp.repeat(points[:1], short, axis=0)])
-            made.append([_columns(f, points.shape[0], short) for f in self.compute(points)])
+            factors = [_columns(f, points.shape[0], short) for f in self.compute(points)]
             self.advance()
-        if len(made) == 1:
-            return made[0]
-        join = np.concatenate if isinstance(made[0][0][0], np.ndarray) else jnp.concatenate
-        return [
-            tuple(join(parts, axis=1) for parts in zip(*chunks, strict=True))
+            if part == block:
+                return factors
+            if isinstance(factors[0][0], np.ndarray):
+                # At once, or freed pieces of many chunks would leave holes in memory.
+                joined = joined or _empty(factors, part, block)
+                _copy(factors, joined, part, block)
+            else:
+                made.append(factors)
+        return joined or [
+            tuple(jnp.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
             for chunks in zip(*made, strict=True)
         ]
+
+
+def _empty(factors: list[Factor], part: slice, block: slice) -> list[Factor]:
+    """Returns room for the factors of a block, given those of a part of it."""
+    n, length = part.stop - part.start, block.stop - block.start
+    return [
+        tuple(np.empty((m.shape[0], m.shape[1] // n * length), m.dtype) for m in factor)
+        for factor in factors
+    ]
+
+
+def _copy(factors: list[Factor], whole: list[Factor], part: slice, block: slice) -> None:
+    """Puts the factors of a part into those of its block."""
+    n, start = part.stop - part.start, part.start - block.start
+    for sources, targets in zip(factors, whole, strict=True):
+        for source, target in zip(sources, targets, strict=True):
+            each = source.shape[1] // n
+            target[:, start * each : (start + n) * each] = source
 
 
 def gram(
@@ -146,11 +181,8 @@ def gram(
 
 def progress(plan: Plan, points: Sequence[int]) -> Any:
     """Returns a bar over the chunks and blocks of a Gram matrix."""
-    blocks = [math.ceil(n / plan.rows) for n in points]
-    pairs = blocks[0] * blocks[1] if len(points) == 2 else blocks[0] * (blocks[0] + 1) // 2
-    parts = math.ceil(plan.rows / plan.chunk)
-    chunks = sum(math.ceil(n / plan.chunk) for n in points) if plan.held else pairs * parts
-    return tqdm(total=pairs + chunks, desc="empirical NTK", delay=2)
+    total = pairs(plan, points) + chunks(plan, points)
+    return tqdm(total=total, desc="empirical NTK", delay=2)
 
 
 def _product(

@@ -39,21 +39,18 @@ class Window:
         self, images: Float[Array, "channels *positions n"]
     ) -> Float[Array, "features *outputs n"]:
         """Returns the patches around each position, a feature for each channel and offset."""
-        stacked = jnp.stack(self.shifts(images), axis=1)
-        return stacked.reshape(-1, *stacked.shape[2:])
-
-    def shifts(self, images: Float[Array, "channels *positions n"]) -> list[Array]:
-        """Returns what each entry of the filter sees, (channels, *outputs, n)."""
         size, axes = self.size, images.ndim - 2
         if self.padding != "VALID":
             around = [(0, 0), *[((size - 1) // 2, size // 2)] * axes, (0, 0)]
             mode = "wrap" if self.padding == "CIRCULAR" else "constant"
             images = jnp.pad(images, around, mode=mode)
         lengths = [length - size + 1 for length in images.shape[1:-1]]
-        return [
+        shifted = [
             images[(slice(None), *map(slice, start, np.add(start, lengths)))]
             for start in itertools.product(range(size), repeat=axes)
         ]
+        stacked = jnp.stack(shifted, axis=1)
+        return stacked.reshape(-1, *stacked.shape[2:])
 
 
 def affine(
@@ -71,21 +68,14 @@ def affine(
       scale: NTK scaling, such as 1/√m.
       window: of a convolution; None for a dense layer.
     """
+    seen = inputs if window is None else window.patches(inputs)
     weight = layer["weight"]
-    if window is not None and inputs.shape[0] == 1:
-        # A product with a single feature at a time is cheaper than to put patches together.
-        filters = jnp.moveaxis(weight.reshape(weight.shape[0], -1), 1, 0)
-        terms = zip(filters, window.shifts(inputs), strict=True)
-        outputs = sum((jnp.tensordot(w, a[0], 0) for w, a in terms), jnp.zeros((), inputs.dtype))
-    else:
-        seen = inputs if window is None else window.patches(inputs)
-        if weight.ndim > 2:
-            weight = weight.reshape(weight.shape[0], -1)
-        outputs = jnp.tensordot(weight, seen, 1)
-    outputs = outputs * scale
+    if weight.ndim > 2:
+        weight = weight.reshape(weight.shape[0], -1)
+    outputs = jnp.tensordot(weight, seen, 1) * scale
     if "bias" in layer:
         bias = layer["bias"]
-        outputs = outputs + bias.reshape(bias.shape + (1,) * (outputs.ndim - bias.ndim))
+        outputs = outputs + bias.reshape(bias.shape + (1,) * (seen.ndim - 1))
     return outputs
 
 
@@ -115,10 +105,14 @@ def image(x: Float[Array, "n d"], shape: Sequence[int]) -> Float[Array, "channel
 
 
 def max_pool(images: Float[Array, "channels h w n"]) -> Float[Array, "channels h2 w2 n"]:
-    """Returns the maximum over each 2×2 square; equal values share the derivative.
+    """Returns the maximum over each 2×2 square; the first of equal values has the derivative.
 
     Not by `jnp.max`, whose derivative compares with a maximum that compiled code may have rounded
     otherwise, and is NaN where it then finds none equal.
     """
-    corners = [images[:, i::2, j::2] for i in range(2) for j in range(2)]
-    return jnp.maximum(jnp.maximum(*corners[:2]), jnp.maximum(*corners[2:]))
+    channels, height, width, n = images.shape
+    squares = images.reshape(channels, height // 2, 2, width // 2, 2, n)
+    squares = jnp.moveaxis(squares, 2, 3).reshape(channels, height // 2, width // 2, 4, n)
+    first = jnp.argmax(squares, axis=3, keepdims=True)
+    chosen = jnp.arange(4).reshape(1, 1, 1, 4, 1) == first
+    return jnp.sum(jnp.where(chosen, squares, 0), axis=3)

@@ -91,8 +91,8 @@ def empirical(
     apply, forward = _functions(network)
     shape = _output_shape(apply, params, first)
     route = _empirical.choose(apply, forward, params, sets, math.prod(shape), method, budget)
-    gram = jnp.asarray(route.gram(sets))
-    return jnp.transpose(gram, (0, 2, 1, 3)) if shape else gram[:, 0, :, 0]
+    gram = route.gram(sets)
+    return jnp.asarray(gram.transpose(0, 2, 1, 3) if shape else gram[:, 0, :, 0])
 
 
 def tangent_products(

@@ -10,7 +10,7 @@ import pytest
 from cases import Case, by_name, every_case, points, refused
 from scipy import signal, stats
 
-from ntklib import kernels, networks
+from ntklib import _layers, kernels, networks
 from ntklib.activations import ACTIVATIONS
 
 
@@ -207,6 +207,22 @@ def test_lenet5_is_the_network_of_figure_2() -> None:
         one = networks.lenet5(output).apply(params, jnp.asarray(x))
         np.testing.assert_allclose(one, expected[:, output], rtol=1e-11)
     assert networks.lenet5(dtype=jnp.float32) is networks.lenet5(0, jnp.float32)
+
+
+def test_max_pool_and_its_derivative() -> None:
+    """One corner of each square has the derivative, the first one of equal values."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 3, (2, 4, 6, 5)).astype(float)  # full of equal values
+    pooled, pullback = jax.vjp(jax.jit(_layers.max_pool), jnp.asarray(images))
+    signals = random.standard_normal((2, 2, 3, 5))
+    slopes = np.asarray(pullback(jnp.asarray(signals))[0])
+    expected = np.zeros_like(images)
+    for c, i, j, n in np.ndindex(signals.shape):
+        corners = [(c, 2 * i + a, 2 * j + b, n) for a in range(2) for b in range(2)]
+        first = max(corners, key=lambda at: images[at])
+        assert pooled[c, i, j, n] == images[first]
+        expected[first] = signals[c, i, j, n]
+    np.testing.assert_array_equal(slopes, expected)
 
 
 def test_lenet5_starts_as_in_pytorch() -> None:
