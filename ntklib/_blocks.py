@@ -45,20 +45,25 @@ def plan(
       The plan, or the least budget that one exists for.
     """
     most, held = max(points), sum(points) * factors
+    # What each way needs at least: all points at once, all factors held (on a GPU chunks are
+    # joined, and the factors exist twice for a moment), or quarters for two blocks' factors each,
+    # for a chunk and for products.
+    at_once = held + max(products, most * (working - factors))
+    in_chunks = held + max(products, held + working)
+    in_blocks = 4 * max(working, 2 * factors, products)
     rows = min(math.isqrt(max(0, budget - held) // products), most)
-    if rows >= 1 and held + most * (working - factors) <= budget:
+    if budget >= at_once:
         return Plan(most, rows, held=True)
     plans = []
-    # On a GPU chunks are joined, so the factors exist twice for a moment.
-    chunk = min((budget - 2 * held) // working, most)
-    if rows >= 1 and chunk >= 1:
-        plans.append(Plan(chunk, rows, held=True))
-    quarter = budget // 4
-    least = max(working, 2 * factors, products)
-    if quarter >= least:
+    if budget >= in_chunks:
+        plans.append(Plan(min((budget - 2 * held) // working, most), rows, held=True))
+    if budget >= in_blocks:
+        quarter = budget // 4
         rows = min(math.isqrt(quarter // products), quarter // (2 * factors), most)
         plans.append(Plan(min(quarter // working, rows), rows, held=False))
-    return min(plans, key=lambda each: chunks(each, points)) if plans else 4 * least
+    if not plans:
+        return min(at_once, in_chunks, in_blocks)
+    return min(plans, key=lambda each: chunks(each, points))
 
 
 def pairs(plan: Plan, points: Sequence[int]) -> int:
@@ -195,29 +200,33 @@ def _product(
 ) -> Any:
     n, k = i.stop - i.start, j.stop - j.start
     total = None
-    for left, right, (scale, bias) in zip(rows, columns, terms, strict=True):
-        # The same matrix twice: BLAS then computes one half and mirrors it.
-        products = [a.T @ b for a, b in zip(left, right, strict=True)]
-        if len(products) == 1:
-            term = products[0].reshape(n, outputs, k, outputs)
-        else:
-            forward, backward = products
-            forward *= scale**2
-            if bias:
-                forward += 1
-            p = forward.shape[0] // n
-            if p * outputs == 1:
-                forward *= backward
-                term = forward.reshape(n, 1, k, 1)
-            else:
-                forward = forward.reshape(n, p, 1, k, p, 1)
-                backward = backward.reshape(n, p, outputs, k, p, outputs)
-                term = (forward * backward).sum(axis=(1, 4))
+    for left, right, term in zip(rows, columns, terms, strict=True):
+        layer = _layer(left, right, *term, (n, outputs, k, outputs))
         if total is None:
-            total = term
+            total = layer
         else:
-            total += term
+            total += layer
     return total
+
+
+def _layer(
+    left: Factor, right: Factor, scale: float, bias: bool, shape: tuple[int, int, int, int]
+) -> Any:
+    """Returns a layer's part of a block, of this shape (n, o, k, o)."""
+    # The same matrix twice: BLAS then computes one half and mirrors it.
+    products = [a.T @ b for a, b in zip(left, right, strict=True)]
+    if len(products) == 1:
+        return products[0].reshape(shape)
+    n, outputs, k, _ = shape
+    forward, backward = products
+    forward *= scale**2
+    if bias:
+        forward += 1
+    p = forward.shape[0] // n
+    forward = forward.reshape(n, p, 1, k, p, 1)
+    backward = backward.reshape(n, p, outputs, k, p, outputs)
+    backward *= forward
+    return backward.reshape(shape) if p == 1 else backward.sum(axis=(1, 4))
 
 
 def _columns(factor: Factor, n: int, short: int) -> Factor:

@@ -136,7 +136,8 @@ def _layers(
         budget, [len(x) for x in sets],
         working=item * (outputs * working + 2 * signals + held),
         factors=item * held,
-        products=item * 3 * most,
+        # Both Gram matrices of a layer, besides their sum over positions and that over layers.
+        products=item * (2 * most + 2 * outputs**2),
     )  # fmt: skip
     if isinstance(plan, int):
         return plan

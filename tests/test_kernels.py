@@ -1,5 +1,6 @@
 """Analytic kernels against closed forms and Monte Carlo; empirical ones against the Jacobian."""
 
+import dataclasses
 import functools
 import re
 import tracemalloc
@@ -251,20 +252,24 @@ def test_empirical_kernel_in_single_precision() -> None:
 
 
 def held_at_most(route: Any, x: Any) -> int:
-    """Bytes that a route held besides its result: the host's, and the largest compiled piece's."""
-    tracemalloc.start()
-    try:
-        result = route.gram((x,))
-        host = tracemalloc.get_traced_memory()[1] - result.nbytes
-    finally:
-        tracemalloc.stop()
+    """Bytes that a route held besides its result: the host's, and a compiled chunk's with them."""
     chunk = jax.ShapeDtypeStruct((route.plan.chunk, *x.shape[1:]), x.dtype)
     memory = (
         route.compute.func.lower(*route.compute.args, chunk, **route.compute.keywords)
         .compile(compiler_options={"xla_backend_optimization_level": 2})
         .memory_analysis()
     )
-    return host + memory.temp_size_in_bytes + memory.output_size_in_bytes
+    compiled = memory.temp_size_in_bytes + memory.output_size_in_bytes
+    tracemalloc.start()
+    try:
+        points = _blocks.Points(x, route.compute, route.plan, lambda: None)
+        making = tracemalloc.get_traced_memory()[1] + compiled
+        tracemalloc.reset_peak()
+        result = _blocks.gram(points, points, route.outputs, route.terms, lambda: None)
+        multiplying = tracemalloc.get_traced_memory()[1] - result.nbytes
+    finally:
+        tracemalloc.stop()
+    return max(making, multiplying + (0 if route.plan.held else compiled))
 
 
 @pytest.mark.parametrize("method", ["layers", "jacobian"])
@@ -275,7 +280,7 @@ def test_blocks_keep_to_the_budget(name: str, method: str) -> None:
     x = jnp.asarray(points(n, d))
     params = network.init(jax.random.key(0))
     whole = kernels.empirical(network, params, x, method=method)
-    least = least_budget(network, x, method)
+    least = least_budget(network, method, x)
     plans = []
     for budget in (least, 3 * least, 12 * least, 10**9):
         route = chosen(network, x, method, budget)
@@ -287,13 +292,27 @@ def test_blocks_keep_to_the_budget(name: str, method: str) -> None:
             assert held_at_most(route, x) <= budget
     assert plans[-1] == _blocks.Plan(n, n, held=True)
     assert plans[0].chunk < n
-    assert not plans[0].held
 
 
-def least_budget(network: Network, x: Any, method: str) -> int:
+@pytest.mark.parametrize("outputs", [None, 2])
+@pytest.mark.parametrize("name", ["dense", "image", "channels"])
+def test_any_pieces_make_the_same_matrix(name: str, outputs: int | None) -> None:
+    network, d = everyone(outputs)[name]
+    x1, x2 = jnp.asarray(points(9, d)), jnp.asarray(points(5, d, seed=1))
+    for method in ("layers", "jacobian"):
+        route = chosen(network, x1, method)
+        for sets in ((x1,), (x1, x2)):
+            whole = route.gram(sets)
+            scale = np.abs(whole).max()
+            for chunk, rows, held in ((2, 3, False), (4, 4, False), (2, 5, True), (9, 4, True)):
+                pieces = dataclasses.replace(route, plan=_blocks.Plan(chunk, rows, held))
+                np.testing.assert_allclose(pieces.gram(sets), whole, rtol=0, atol=1e-13 * scale)
+
+
+def least_budget(network: Network, method: str, *sets: Any) -> int:
     params = network.init(jax.random.key(0))
     with pytest.raises(ValueError, match=f"too small for method '{method}'") as refusal:
-        kernels.empirical(network, params, x, method=method, memory_budget=1)
+        kernels.empirical(network, params, *sets, method=method, memory_budget=1)
     found = re.search("at least ([0-9]+)[.]", str(refusal.value))
     assert found is not None
     return int(found[1])
@@ -304,28 +323,16 @@ def test_the_least_budget_that_an_error_names_is_enough(method: str) -> None:
     network = networks.fully_connected(3, (6, 6), biases=True)
     params = network.init(jax.random.key(0))
     x1, x2 = jnp.asarray(points(5)), jnp.asarray(points(3, seed=1))
-    least = least_budget(network, x1, method)
-    expected = gram_of_jacobian(network.apply, params, x1, x2)
-    for arguments in ((x1,), (x1, x2)):
-        got = kernels.empirical(network, params, *arguments, method=method, memory_budget=least)
-        if len(arguments) == 2:
-            np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
-    with refused(
-        f"memory_budget = {least - 1} bytes is too small for method {method!r} with this network: "
-        f"give at least {least}."
-    ):
-        kernels.empirical(network, params, x1, method=method, memory_budget=least - 1)
-
-
-def test_two_sets_of_points_in_blocks() -> None:
-    network = everyone(2)["image"][0]
-    params = network.init(jax.random.key(0))
-    x1, x2 = jnp.asarray(points(11, 24)), jnp.asarray(points(5, 24, seed=1))
-    whole = kernels.empirical(network, params, x1, x2)
-    least = least_budget(network, x1, "layers")
-    for budget in (least, 2 * least, 7 * least):
-        got = kernels.empirical(network, params, x1, x2, method="layers", memory_budget=budget)
-        np.testing.assert_allclose(got, whole, rtol=1e-11, atol=1e-11)
+    for sets in ((x1,), (x1, x2)):
+        least = least_budget(network, method, *sets)
+        got = kernels.empirical(network, params, *sets, method=method, memory_budget=least)
+        expected = gram_of_jacobian(network.apply, params, x1, sets[-1])
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
+        with refused(
+            f"memory_budget = {least - 1} bytes is too small for method {method!r} with this "
+            f"network: give at least {least}."
+        ):
+            kernels.empirical(network, params, *sets, method=method, memory_budget=least - 1)
 
 
 def test_the_route_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +343,7 @@ def test_the_route_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = kernels.empirical(network, params, x, method="layers")
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     jax.clear_caches()
-    budget = 4 * least_budget(network, x, "layers")
+    budget = 2 * least_budget(network, "layers", x)
     for each in (2**30, budget):
         got = kernels.empirical(network, params, x, method="layers", memory_budget=each)
         np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12)
