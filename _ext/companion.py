@@ -249,6 +249,8 @@ def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Nod
         "", "", nodes.literal(claim["id"], claim["id"]), ids=[f"claim-{claim['id']}"]
     )
     measured = f"{shown(claim['measured'])} {claim['relation']} {shown(claim['bound'])}"
+    if claim["tolerance"]:
+        measured += f" ± {shown(claim['tolerance'])}"
     run = (
         f"{claim['scale']} scale, {claim['device']}, seed {claim['seed']}, {claim['seconds']:.1f} s"
     )

@@ -19,7 +19,7 @@ import jax
 
 MIME_TYPE = "application/vnd.ntklib.claim+json"
 SCALES = ("quick", "book", "full")
-_RELATIONS = {"≤": lambda a, b: a <= b, "≥": lambda a, b: a >= b}
+_RELATIONS = ("≤", "≥", "=")
 
 
 class RefutedClaimError(AssertionError):
@@ -36,9 +36,10 @@ class Claim:
       statement: what is claimed, in a sentence.
       source: where it is stated.
       measured: the number held against the bound.
-      relation: "≤" or "≥", between `measured` and `bound`.
+      relation: "≤", "≥" or "=", between `measured` and `bound`.
       bound: the number that the statement gives.
-      spread: the interval of `measured` over draws; both ends must satisfy the relation.
+      tolerance: how far an "=" may be missed.
+      spread: the interval of `measured` over draws.
       verdict: "holds", "holds, conservative" or "refuted".
       note: by how much a guarantee is conservative, or why a refuted claim stands.
       scale: "quick", "book" or "full".
@@ -54,6 +55,7 @@ class Claim:
     measured: float
     relation: str
     bound: float
+    tolerance: float
     spread: tuple[float, float]
     verdict: str
     note: str
@@ -62,11 +64,14 @@ class Claim:
     seed: int
     seconds: float
 
+    @property
+    def expected(self) -> str:
+        """What the statement gives, such as "≤ 1" or "= -0.5 ± 0.05"."""
+        return _expected(self.relation, self.bound, self.tolerance)
+
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         low, high = self.spread
-        row = (
-            f"{self.measured:.3g} {self.relation} {self.bound:.3g}, spread [{low:.3g}, {high:.3g}]"
-        )
+        row = f"{self.measured:.3g} {self.expected}, spread [{low:.3g}, {high:.3g}]"
         text = f"{self.id}: {self.verdict}. {self.statement} Measured {row}. {self.note}".strip()
         markup = (
             f'<div class="claim"><strong>{html.escape(self.id)}: {self.verdict}.</strong> '
@@ -115,23 +120,27 @@ class Chapter:
         relation: str,
         bound: SupportsFloat,
         spread: Sequence[SupportsFloat],
+        tolerance: SupportsFloat = 0.0,
         guarantee: bool = False,
         note: str = "",
         explanation: str = "",
     ) -> Claim:
         """Holds a measurement against a statement.
 
-        The claim holds when the measured number and both ends of its spread satisfy the relation.
-        A guarantee that the whole spread beats is conservative.
+        An inequality holds when the measured number and both ends of its spread satisfy it; a
+        guarantee that the whole spread beats is conservative. An equality holds when the spread
+        comes within the tolerance of the bound and is no longer than four tolerances: a longer
+        one says too little.
 
         Args:
           id: as in the book's table of claims.
           statement: what is claimed, in a sentence.
           source: where it is stated.
           measured: the number held against the bound.
-          relation: "≤" or "≥".
+          relation: "≤", "≥" or "=".
           bound: the number that the statement gives.
           spread: the interval of `measured` over draws, low and high.
+          tolerance: how far the spread may miss the bound of an "="; 0 for the others.
           guarantee: whether the bound is a guaranteed rate, which a measured one may beat.
           note: what a reader of the number should know.
           explanation: why a refuted claim stands; without it the chapter fails.
@@ -141,8 +150,8 @@ class Chapter:
 
         Raises:
           RefutedClaimError: the relation fails and there is no explanation.
-          ValueError: the relation is unknown, a number is not finite, or the spread doesn't
-            contain the measured number.
+          ValueError: the relation is unknown, a number is not finite, the spread doesn't contain
+            the measured number or is too long for an "=", or an inequality has a tolerance.
         """
         if relation not in _RELATIONS:
             raise ValueError(f"relation must be one of {', '.join(_RELATIONS)}, got {relation!r}.")
@@ -158,13 +167,17 @@ class Chapter:
                 f"claim {id}: spread = [{low}, {high}] must contain measured = {value}: "
                 "give its low end first."
             )
-        holds = all(_RELATIONS[relation](number, limit) for number in (low, high))
-        conservative = holds and guarantee and limit not in (low, high)
+        margin = _margin(id, relation, float(tolerance), low, high)
+        if relation == "=":
+            holds = high >= limit - margin and low <= limit + margin
+        else:
+            holds = high <= limit if relation == "≤" else low >= limit
+        conservative = holds and guarantee and relation != "=" and limit not in (low, high)
         if not holds and not explanation:
             raise RefutedClaimError(
                 f"claim {id} is refuted: measured {value:.4g} (spread [{low:.4g}, {high:.4g}]) is "
-                f"not {relation} {limit:.4g}. Doubt the code, then the integrator, then the sample "
-                "size; if it stands, record it with an explanation."
+                f"not {_expected(relation, limit, margin)}. Doubt the code, then the integrator, "
+                "then the sample size; if it stands, record it with an explanation."
             )
         if conservative:
             note = f"{note} Better than guaranteed by {abs(value - limit):.2g}.".strip()
@@ -176,6 +189,7 @@ class Chapter:
             measured=value,
             relation=relation,
             bound=limit,
+            tolerance=margin,
             spread=(low, high),
             verdict="holds, conservative" if conservative else "holds" if holds else "refuted",
             note=note if holds else explanation,
@@ -210,13 +224,32 @@ class Summary:
                 claim.statement,
                 f"{claim.measured:.3g}",
                 f"[{claim.spread[0]:.3g}, {claim.spread[1]:.3g}]",
-                f"{claim.relation} {claim.bound:.3g}",
+                claim.expected,
                 claim.verdict,
             )
             for claim in self.claims
         ]
         body = "".join(_table_row("td", row) for row in rows)
         return f"<table><thead>{_table_row('th', head)}</thead><tbody>{body}</tbody></table>"
+
+
+def _expected(relation: str, bound: float, tolerance: float) -> str:
+    return f"{relation} {bound:.4g}" + (f" ± {tolerance:.3g}" if tolerance else "")
+
+
+def _margin(id: str, relation: str, tolerance: float, low: float, high: float) -> float:
+    """Returns the tolerance of a claim, or says what is wrong with it."""
+    if tolerance < 0 or (tolerance > 0 and relation != "="):
+        raise ValueError(
+            f"claim {id}: tolerance must be 0 for '≤' and '≥' and not negative for '=', "
+            f"got {tolerance}."
+        )
+    if relation == "=" and high - low > 4 * tolerance:
+        raise ValueError(
+            f"claim {id}: spread = [{low:.4g}, {high:.4g}] is longer than four tolerances of "
+            f"{tolerance:.3g} and says too little: take more draws or a wider range of sizes."
+        )
+    return tolerance
 
 
 def _table_row(tag: str, cells: Iterable[str]) -> str:

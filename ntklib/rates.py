@@ -2,6 +2,7 @@ r"""Rates: exponents of power laws, fitted in log–log, with a bootstrap interv
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import bootstrap
@@ -22,7 +23,7 @@ class Rate:
       high: upper end of the interval.
       intercept: log of the prefactor.
       level: coverage of the interval.
-      quantile: over draws, which was fitted.
+      statistic: over draws, which was fitted: a quantile, or "rms".
     """
 
     exponent: float
@@ -30,7 +31,7 @@ class Rate:
     high: float
     intercept: float
     level: float
-    quantile: float
+    statistic: float | Literal["rms"]
 
     def at(self, sizes: np.ndarray) -> np.ndarray:
         """Returns the fitted power law at the given sizes."""
@@ -44,22 +45,23 @@ def fit_rate(
     sizes: Sequence[float],
     values: np.ndarray,
     *,
-    quantile: float = 0.5,
+    statistic: float | Literal["rms"] = 0.5,
     paired: bool = False,
     seed: int = 0,
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Rate:
-    """Fits value ∝ size^exponent to a quantile over draws.
+    """Fits value ∝ size^exponent to a statistic over draws.
 
-    The exponent is the least-squares slope of the log of the quantile against the log of the
+    The exponent is the least-squares slope of the log of the statistic against the log of the
     size. Its interval is a percentile bootstrap that redraws the draws, within each size
     independently or, when the same draws were followed through all sizes, together.
 
     Args:
       sizes: at least five, positive, strictly increasing, shape (sizes,).
       values: positive, at least sixteen draws for each size, shape (sizes, draws).
-      quantile: which quantile over draws is fitted; 0.5 is the median.
+      statistic: which quantile over draws is fitted, 0.5 being the median, or "rms" for the root
+        of their mean square.
       paired: whether column j holds the same draw at every size.
       seed: of the bootstrap.
       level: coverage of the interval.
@@ -70,7 +72,7 @@ def fit_rate(
 
     Raises:
       ValueError: too few sizes or draws, wrong shapes, values that are not positive and finite,
-        or a quantile or level outside (0, 1).
+        a level or quantile outside (0, 1), or another statistic.
     """
     x = np.log(_checks.increasing_sizes("sizes", sizes, least=LEAST_SIZES))
     y = np.asarray(values, dtype=float)
@@ -83,13 +85,21 @@ def fit_rate(
         raise ValueError(
             f"values must be positive and finite to have a logarithm, got a least of {y.min():.3g}."
         )
-    for name, number in (("quantile", quantile), ("level", level)):
-        if not 0 < number < 1:
-            raise ValueError(f"{name} must lie strictly between 0 and 1, got {number}.")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie strictly between 0 and 1, got {level}.")
+    if statistic != "rms" and not (isinstance(statistic, float) and 0 < statistic < 1):
+        raise ValueError(
+            f'statistic must be a quantile strictly between 0 and 1, or "rms", got {statistic!r}.'
+        )
     centred = x - x.mean()
 
+    def log_of(sample: np.ndarray, axis: int) -> np.ndarray | np.floating:
+        if statistic == "rms":
+            return np.log(np.mean(sample**2, axis=axis)) / 2
+        return np.log(np.quantile(sample, statistic, axis=axis))
+
     def slope(*samples: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
-        logs = np.stack([np.log(np.quantile(sample, quantile, axis=axis)) for sample in samples])
+        logs = np.stack([log_of(sample, axis) for sample in samples])
         return np.tensordot(centred, logs, axes=1) / (centred @ centred)
 
     interval = bootstrap(
@@ -99,5 +109,5 @@ def fit_rate(
     exponent = float(slope(*y))
     # A percentile interval may miss the estimate itself when few draws differ.
     low, high = min(interval.low, exponent), max(interval.high, exponent)
-    intercept = float(np.log(np.quantile(y, quantile, axis=1)).mean() - exponent * x.mean())
-    return Rate(exponent, float(low), float(high), intercept, level, quantile)
+    intercept = float(log_of(y, axis=1).mean() - exponent * x.mean())
+    return Rate(exponent, float(low), float(high), intercept, level, statistic)

@@ -51,6 +51,7 @@ CLAIM: dict[str, Any] = {
     "measured": -0.987654,
     "relation": "≤",
     "bound": -0.5,
+    "tolerance": 0.0,
     "spread": [-1.1, -0.9],
     "verdict": "holds, conservative",
     "note": "Better than guaranteed by 0.49.",

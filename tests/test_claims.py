@@ -14,7 +14,7 @@ from ntklib import claims
 
 KEYS = {
     "id", "chapter", "statement", "source", "measured", "relation", "bound", "spread", "verdict",
-    "scale", "device", "seed", "seconds", "note",
+    "scale", "device", "seed", "seconds", "note", "tolerance",
 }  # fmt: skip
 
 
@@ -38,6 +38,31 @@ def test_a_claim_holds_when_its_whole_spread_does() -> None:
     for changes in ({"spread": (-0.7, -0.4999)}, {"relation": "≥", "bound": -0.6999}):
         with refused("claim corollary-2.width is refuted", claims.RefutedClaimError):
             record(**changes)
+
+
+def test_an_equality_holds_when_its_spread_comes_within_the_tolerance() -> None:
+    equal = {"relation": "=", "tolerance": 0.0625, "measured": -0.625, "spread": (-0.6875, -0.5625)}
+    claim = record(**equal)
+    assert (claim.verdict, claim.tolerance, claim.expected) == ("holds", 0.0625, "= -0.5 ± 0.0625")
+    assert record(**{**equal, "guarantee": True}).verdict == "holds"
+    assert record(**{**equal, "bound": -0.75}).verdict == "holds"
+    for bound in (-0.4999, -0.7501):
+        with refused(
+            "claim corollary-2.width is refuted: measured -0.625 (spread [-0.6875, -0.5625]) is "
+            f"not = {bound} ± 0.0625.",
+            claims.RefutedClaimError,
+        ):
+            record(**{**equal, "bound": bound})
+    assert record(**{**equal, "spread": (-0.6875, -0.4375)}).verdict == "holds"
+    with refused(
+        "claim corollary-2.width: spread = [-0.6876, -0.4375] is longer than four tolerances of "
+        "0.0625 and says too little: take more draws or a wider range of sizes."
+    ):
+        record(**{**equal, "spread": (-0.6876, -0.4375)})
+    with refused("claim corollary-2.width: tolerance must be 0 for '≤' and '≥'"):
+        record(tolerance=0.1)
+    with refused("tolerance must be 0 for '≤' and '≥' and not negative for '=', got -0.1."):
+        record(relation="=", tolerance=-0.1)
 
 
 def test_a_guarantee_that_is_beaten_is_conservative() -> None:
@@ -78,7 +103,7 @@ def test_numbers_that_are_none_are_refused() -> None:
     with refused("spread = [-0.59, -0.55] must contain measured = -0.6: give its low end first."):
         record(spread=(-0.59, -0.55))
     assert record(spread=(-0.6, -0.6)).spread == (-0.6, -0.6)
-    with refused("relation must be one of ≤, ≥, got '<='."):
+    with refused("relation must be one of ≤, ≥, =, got '<='."):
         record(relation="<=")
 
 

@@ -36,13 +36,24 @@ def test_an_exact_power_law_is_recovered(exponent: float) -> None:
 def test_the_exponent_is_the_least_squares_slope_of_the_quantile() -> None:
     values = noisy(-0.7, seed=5)
     for quantile in (0.1, 0.5, 0.9):
-        rate = rates.fit_rate(SIZES, values, quantile=quantile, resamples=50)
+        rate = rates.fit_rate(SIZES, values, statistic=quantile, resamples=50)
         logs = np.log(np.quantile(values, quantile, axis=1))
         slope, intercept = np.polyfit(np.log(SIZES), logs, 1)
         assert rate.exponent == pytest.approx(slope, rel=1e-12)
         assert rate.intercept == pytest.approx(intercept, rel=1e-12)
         assert rate.low < rate.exponent < rate.high
-        assert (rate.quantile, rate.level) == (quantile, 0.95)
+        assert (rate.statistic, rate.level) == (quantile, 0.95)
+
+
+def test_the_root_mean_square_is_fitted() -> None:
+    values = noisy(-0.5, seed=2)
+    rate = rates.fit_rate(SIZES, values, statistic="rms", resamples=50)
+    root = np.sqrt(np.mean(values**2, axis=1))
+    slope, intercept = np.polyfit(np.log(SIZES), np.log(root), 1)
+    assert rate.exponent == pytest.approx(slope, rel=1e-12)
+    assert rate.intercept == pytest.approx(intercept, rel=1e-12)
+    assert rate.low < rate.exponent < rate.high
+    assert rate.statistic == "rms"
 
 
 @pytest.mark.parametrize("paired", [False, True])
@@ -105,7 +116,12 @@ def test_bad_arguments_are_refused() -> None:
             f"values must be positive and finite to have a logarithm, got a least of {text}."
         ):
             fit(SIZES, broken)
-    for name in ("quantile", "level"):
-        for number in (0.0, 1.0):
-            with refused(f"{name} must lie strictly between 0 and 1, got {number}."):
-                fit(SIZES, values, **{name: number})
+    for number in (0.0, 1.0):
+        with refused(f"level must lie strictly between 0 and 1, got {number}."):
+            fit(SIZES, values, level=number)
+    for statistic in (0.0, 1.0, "mean"):
+        with refused(
+            'statistic must be a quantile strictly between 0 and 1, or "rms", '
+            f"got {statistic!r}."
+        ):
+            fit(SIZES, values, statistic=statistic)
