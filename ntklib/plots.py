@@ -90,7 +90,7 @@ def power_law(
 ) -> None:
     """Draws draws against size in log–log, with the fitted and the guaranteed power law.
 
-    The large markers are the quantile over draws that was fitted.
+    The large markers are the statistic over draws that was fitted.
 
     Args:
       ax: where.
@@ -105,7 +105,7 @@ def power_law(
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(values)
     ax.plot(x, y, ".", color=colour, alpha=0.25, markersize=4)
-    ax.plot(x, np.quantile(y, rate.quantile, axis=1), "o", color=colour)
+    ax.plot(x, rate.summary(y), "o", color=colour)
     ax.plot(x, rate.at(x), color=colour, label=f"{label} exponent {rate}".strip())
     if guaranteed is not None:
         line = rate.at(x[:1]) * (x / x[0]) ** guaranteed

@@ -37,6 +37,10 @@ class Rate:
         """Returns the fitted power law at the given sizes."""
         return np.exp(self.intercept) * np.asarray(sizes, dtype=float) ** self.exponent
 
+    def summary(self, values: np.ndarray) -> np.ndarray:
+        """Returns the fitted statistic over draws, the last axis of values."""
+        return np.exp(_log_of(np.asarray(values, dtype=float), self.statistic, axis=-1))
+
     def __str__(self) -> str:
         return f"{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
@@ -93,13 +97,8 @@ def fit_rate(
         )
     centred = x - x.mean()
 
-    def log_of(sample: np.ndarray, axis: int) -> np.ndarray | np.floating:
-        if statistic == "rms":
-            return np.log(np.mean(sample**2, axis=axis)) / 2
-        return np.log(np.quantile(sample, statistic, axis=axis))
-
     def slope(*samples: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
-        logs = np.stack([log_of(sample, axis) for sample in samples])
+        logs = np.stack([_log_of(sample, statistic, axis) for sample in samples])
         return np.tensordot(centred, logs, axes=1) / (centred @ centred)
 
     interval = bootstrap(
@@ -109,5 +108,13 @@ def fit_rate(
     exponent = float(slope(*y))
     # A percentile interval may miss the estimate itself when few draws differ.
     low, high = min(interval.low, exponent), max(interval.high, exponent)
-    intercept = float(log_of(y, axis=1).mean() - exponent * x.mean())
+    intercept = float(_log_of(y, statistic, axis=1).mean() - exponent * x.mean())
     return Rate(exponent, float(low), float(high), intercept, level, statistic)
+
+
+def _log_of(
+    values: np.ndarray, statistic: float | Literal["rms"], axis: int
+) -> np.ndarray | np.floating:
+    if statistic == "rms":
+        return np.log(np.mean(values**2, axis=axis)) / 2
+    return np.log(np.quantile(values, statistic, axis=axis))

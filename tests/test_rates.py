@@ -43,6 +43,7 @@ def test_the_exponent_is_the_least_squares_slope_of_the_quantile() -> None:
         assert rate.intercept == pytest.approx(intercept, rel=1e-12)
         assert rate.low < rate.exponent < rate.high
         assert (rate.statistic, rate.level) == (quantile, 0.95)
+        np.testing.assert_allclose(rate.summary(values), np.exp(logs), rtol=1e-14)
 
 
 def test_the_root_mean_square_is_fitted() -> None:
@@ -54,6 +55,7 @@ def test_the_root_mean_square_is_fitted() -> None:
     assert rate.intercept == pytest.approx(intercept, rel=1e-12)
     assert rate.low < rate.exponent < rate.high
     assert rate.statistic == "rms"
+    np.testing.assert_allclose(rate.summary(values), root, rtol=1e-14)
 
 
 @pytest.mark.parametrize("paired", [False, True])
