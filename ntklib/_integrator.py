@@ -161,10 +161,10 @@ def solve(
     max_steps: int, progress: bool, linearized: bool,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
-    dtype = _precision(params)
+    dtype = precision(params)
     ts = _checks.increasing_times(times).astype(dtype)
     _tolerances(rtol, atol, dtype)
-    count = _draw_count(params) if draws else 1
+    count = draw_count(params) if draws else 1
     nodes = measure.nodes.astype(dtype)
     points, weights = _training_set(measure, sample, dtype, count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
@@ -212,7 +212,7 @@ def _training_set(
     return points, weights
 
 
-def _precision(params: PyTree) -> Any:
+def precision(params: PyTree) -> Any:
     leaves = jax.tree.leaves(params)
     if not leaves:
         raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
@@ -224,7 +224,7 @@ def _precision(params: PyTree) -> Any:
     return jnp.asarray(leaves[0]).dtype
 
 
-def _draw_count(params: PyTree) -> int:
+def draw_count(params: PyTree) -> int:
     lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(params)}
     if len(lengths) > 1 or None in lengths:
         raise ValueError(

@@ -2,7 +2,8 @@ r"""Residual trajectories r_t = f(·; θ_t) − f*: of a finite network and of i
 
 All return values at a measure's nodes, one row a time. `gradient_flow` has finite width m and
 sample n, `linearized_flow` keeps the network's kernel as it is at the start, `kernel_flow` has
-m = ∞ and finite n, `ideal_flow` has m = n = ∞.
+m = ∞ and finite n, `ideal_flow` has m = n = ∞. `gradient_descent` trains in steps instead, with
+any optimizer.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _checks, _integrator
+from ntklib._descent import Descent as Descent
+from ntklib._descent import gradient_descent as gradient_descent
 from ntklib._integrator import Apply
 from ntklib.measures import Measure
 from ntklib.spectrum import Eigensystem

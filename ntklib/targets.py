@@ -1,4 +1,4 @@
-r"""Target functions f*: sums of Fourier modes on the circle and of zonal harmonics on spheres."""
+r"""Target functions f*: sums of sinusoids, of Fourier modes, and of zonal harmonics on spheres."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -46,6 +46,76 @@ class FourierSum:
         k = jnp.asarray(self.frequencies, x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
         p = jnp.asarray(self.phases or [0.0] * len(self.frequencies), x.dtype).reshape(k.shape)
         return jnp.cos(k * theta - p) @ jnp.asarray(self.amplitudes, x.dtype)
+
+
+@dataclass(frozen=True)
+class SinusoidSum:
+    r"""$f^*(x) = \sum_j a_j \sin(2\pi k_j x + p_j)$ for x in [0, 1].
+
+    Attributes:
+      frequencies: the k_j in periods over [0, 1], whole and positive.
+      amplitudes: the a_j, one for each frequency.
+      phases: the p_j in radians; all 0 when empty.
+
+    Raises:
+      TypeError: a frequency is not a whole number.
+      ValueError: a frequency is less than 1, or the lengths differ.
+    """
+
+    frequencies: Sequence[int]
+    amplitudes: Sequence[float]
+    phases: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        _whole_numbers("frequencies", self.frequencies, least=1)
+        _amplitudes(self.amplitudes, "frequencies", len(self.frequencies))
+        if self.phases:
+            _checks.same_length("phases", len(self.phases), "frequencies", len(self.frequencies))
+
+    def __call__(self, x: Float[Array, "*b 1"]) -> Float[Array, "*b"]:
+        """Returns f*(x), shape (...); x has shape (..., 1)."""
+        shape = (1,) * (x.ndim - 1) + (-1,)
+        k = jnp.asarray(self.frequencies, x.dtype).reshape(shape)
+        p = jnp.asarray(self.phases or [0.0] * len(self.frequencies), x.dtype).reshape(shape)
+        return jnp.sin(2 * jnp.pi * k * x + p) @ jnp.asarray(self.amplitudes, x.dtype)
+
+    def learned_shares(self, values: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
+        r"""Returns how much of each sinusoid a function has: 0 for nothing, 1 for all of it.
+
+        With $\hat f(k) = \frac1q\sum_j f(j/q)\,e^{-2\pi i k j/q}$ the share of frequency k is
+        $\mathrm{Re}[\hat f(k)\,\overline{\hat f^*(k)}]\,/\,|\hat f^*(k)|^2$, the coefficient of
+        f along the target's own sinusoid. The right amplitude with the wrong phase counts as
+        little as it helps: a share is 1/2 when half the amplitude is there in the right phase.
+
+        Args:
+          values: f(j/q), j = 0, …, q − 1, on the last axis.
+
+        Returns:
+          One share a frequency, on the last axis.
+
+        Raises:
+          ValueError: q is at most twice the largest frequency, where frequencies can't be told
+            apart, or an amplitude is 0.
+        """
+        q, highest = values.shape[-1], max(self.frequencies)
+        if q <= 2 * highest:
+            raise ValueError(
+                f"values has {q} nodes on its last axis, on which frequency {highest} looks like "
+                f"{abs(q - highest)}: take at least {2 * highest + 1}."
+            )
+        if not all(self.amplitudes):
+            raise ValueError(
+                "amplitudes holds a 0, which has no share to be learned: leave it out."
+            )
+        k = jnp.asarray(self.frequencies)
+        own = jnp.fft.rfft(self(jnp.arange(q, dtype=values.dtype)[:, None] / q))[k]
+        along = jnp.real(jnp.fft.rfft(values)[..., k] * _like(jnp.conj(own), values))
+        return along / _like(jnp.abs(own) ** 2, values)
+
+
+def _like(row: Array, values: Array) -> Array:
+    """Returns a row with leading axes of length 1, as many as the values have."""
+    return row.reshape((1,) * (values.ndim - 1) + row.shape)
 
 
 @dataclass(frozen=True)
@@ -109,11 +179,11 @@ def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]
     return next(itertools.islice(_harmonics.polynomials(d, t), degree, None))
 
 
-def _whole_numbers(name: str, values: Sequence[Any]) -> None:
+def _whole_numbers(name: str, values: Sequence[Any], *, least: int = 0) -> None:
     if len(values) == 0:
         raise ValueError(f"{name} is empty: give at least one.")
     for index, value in enumerate(values):
-        _checks.whole_number(f"{name}[{index}]", value, least=0)
+        _checks.whole_number(f"{name}[{index}]", value, least=least)
 
 
 def _amplitudes(values: Sequence[float], other: str, length: int) -> None:

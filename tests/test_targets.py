@@ -92,8 +92,42 @@ def test_zonal_harmonics_reproduce(d: int) -> None:
             assert float(measure.inner(a, b)) == pytest.approx(expected * (k == j), abs=1e-13)
 
 
+def test_sinusoids_against_numpy() -> None:
+    x = np.linspace(0.0, 1.0, 17)
+    expected = 2.0 * np.sin(2 * np.pi * 3 * x + 0.4) - 0.5 * np.sin(2 * np.pi * 7 * x - 1.0)
+    got = targets.SinusoidSum((3, 7), (2.0, -0.5), (0.4, -1.0))(jnp.asarray(x)[:, None])
+    np.testing.assert_allclose(got, expected, atol=1e-14, rtol=0)
+    plain = targets.SinusoidSum((3,), (2.0,))(jnp.asarray(x).reshape(1, 17, 1))
+    assert plain.shape == (1, 17)
+    np.testing.assert_allclose(plain[0], 2.0 * np.sin(2 * np.pi * 3 * x), atol=1e-14, rtol=0)
+    single = targets.SinusoidSum((3,), (2.0,))(jnp.asarray(x, jnp.float32)[:, None])
+    assert single.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("q", [15, 40])
+def test_learned_shares_find_each_sinusoid(q: int) -> None:
+    """Of a function made of known parts of the sinusoids, and of what isn't in the target."""
+    target = targets.SinusoidSum((2, 3, 7), (1.0, -0.3, 0.1), (0.3, 1.0, -2.0))
+    x = jnp.arange(q, dtype=float) / q
+    parts = np.asarray([0.25, 1.0, -1.5])
+    amplitudes = (parts * (1.0, -0.3, 0.1)).tolist()
+    mixed = targets.SinusoidSum((2, 3, 7), amplitudes, (0.3, 1.0, -2.0))(x[:, None])
+    other = 3.0 + 2.0 * jnp.cos(2 * jnp.pi * 5 * x)
+    shares = target.learned_shares(jnp.stack([mixed + other, 0 * mixed]))
+    np.testing.assert_allclose(shares, [parts, 0 * parts], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("shift", [0.0, np.pi / 3, np.pi / 2, np.pi])
+def test_wrong_phase_counts_as_little_as_it_helps(shift: float) -> None:
+    target = targets.SinusoidSum((4,), (0.7,), (0.2,))
+    x = jnp.arange(32, dtype=float)[:, None] / 32
+    moved = targets.SinusoidSum((4,), (0.7,), (0.2 + shift,))(x)
+    np.testing.assert_allclose(target.learned_shares(moved), [np.cos(shift)], atol=1e-12)
+
+
 def test_bad_arguments_are_refused() -> None:
     fourier: Any = targets.FourierSum
+    sinusoids: Any = targets.SinusoidSum
     zonal: Any = targets.ZonalSum
     up = np.asarray([[0.0, 0.0, 1.0]])
     with refused("frequencies is empty: give at least one."):
@@ -128,3 +162,13 @@ def test_bad_arguments_are_refused() -> None:
         targets.gegenbauer(-1, 3, jnp.zeros(1))
     with refused("d must be at least 2, got 1."):
         targets.gegenbauer(1, 1, jnp.zeros(1))
+    with refused("frequencies[0] must be at least 1, got 0."):
+        sinusoids((0,), (1.0,))
+    with refused("phases has 1 entries and frequencies has 2: they must agree."):
+        sinusoids((1, 2), (1.0, 1.0), (0.5,))
+    with refused("values has 14 nodes on its last axis, on which frequency 7 looks like 7"):
+        sinusoids((2, 7), (1.0, 1.0)).learned_shares(jnp.zeros(14))
+    with refused("values has 9 nodes on its last axis, on which frequency 7 looks like 2: take"):
+        sinusoids((2, 7), (1.0, 1.0)).learned_shares(jnp.zeros(9))
+    with refused("amplitudes holds a 0, which has no share to be learned: leave it out."):
+        sinusoids((2, 7), (1.0, 0.0)).learned_shares(jnp.zeros(15))
