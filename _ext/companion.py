@@ -3,7 +3,8 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - A whole build can run at another scale than the one its notebooks name.
 - The claims recorded by the chapters are checked, shown by `{claims}` and written to a file.
-- MathJax is part of the site, so that pages open from a folder, without a network.
+- MathJax is part of the site, so that pages open from a folder, without a network, and so is
+  plotly.js, on the pages that have a figure with a slider.
 """
 
 import hashlib
@@ -43,6 +44,8 @@ NUMERICAL_PACKAGES = (
     "matplotlib",
     "neural-tangents",
     "numpy",
+    "optax",
+    "plotly",
     "scipy",
 )
 # The parts of MathJax that a browser can ask for with the entry file below.
@@ -57,6 +60,10 @@ MATHJAX_PARTS = (
     "sre/mathmaps/en.json",
     "ui",
 )
+# `ntklib.interactive` marks its figures with this attribute.
+PLOTLY_MARKER = "data-ntklib-plotly"
+PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
+PLOTLY_FILE = "plotly/plotly.min.js"
 
 logger = logging.getLogger(__name__)
 
@@ -125,14 +132,14 @@ def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 class ClaimRenderer(MimeRenderPlugin):
-    """Shows nothing for a claim's data: the same output carries its HTML."""
+    """Shows nothing for the data of a claim or a slider: the same output carries its HTML."""
 
     mime_priority_overrides: ClassVar[list[tuple[str, str, int | None]]] = []
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
-        """Returns an empty rendering for a claim, None for any other type."""
-        return [] if data.mime_type == CLAIM_MIME_TYPE else None
+        """Returns an empty rendering for such data, None for any other type."""
+        return [] if data.mime_type in (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE) else None
 
 
 def audit(
@@ -313,6 +320,25 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
         shutil.copy2(source / "LICENSE", target)
 
 
+def load_plotly(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Has a page load plotly.js if it has a figure drawn by plotly."""
+    if PLOTLY_MARKER in context.get("body", ""):
+        app.add_js_file(PLOTLY_FILE, loading_method="defer")
+
+
+def copy_plotly(app: Sphinx, exception: Exception | None) -> None:
+    """Copies plotly.js from plotly's package into the site, where a page may ask for it."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / PLOTLY_FILE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    package = resources.files("plotly") / "package_data" / "plotly.min.js"
+    with resources.as_file(package) as source:
+        shutil.copy2(source, target)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Registers the extension."""
     app.add_config_value("companion_claims", {}, "env", dict)
@@ -328,6 +354,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", set_scale)
     app.connect("env-updated", gather_claims)
     app.connect("doctree-resolved", fill_tables)
+    app.connect("html-page-context", load_plotly)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", copy_plotly)
     app.connect("build-finished", write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,9 @@ import nbformat
 import pytest
 import yaml
 
+import companion
+from ntklib import interactive
+
 pytestmark = pytest.mark.book
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +77,19 @@ def record(claim: dict[str, Any]) -> str:
     )
 
 
+def slider(marker: str) -> str:
+    """Returns code that shows a figure as `ntklib.interactive` does, with this marker."""
+    markup = f"<div {marker}><label>Step <input type='range'></label></div>"
+    return (
+        "from IPython.display import display\n"
+        "display({'application/vnd.plotly.v1+json': {'data': []},\n"
+        f"         'text/html': {markup!r}, 'text/plain': 'A slider.'}}, raw=True)"
+    )
+
+
+FIGURE = {"mystnb": {"figure": {"caption": "What *the slider* shows.", "name": "fig-slider"}}}
+
+
 class Book:
     """A book of one notebook and the claims page, with the real configuration and extension."""
 
@@ -92,12 +108,14 @@ class Book:
         (folder / "ntklib" / "library.py").write_text("x = 1\n")
         pages = ["root: chapters/page", "chapters:", "- file: chapters/claims"]
         (folder / "_toc.yml").write_text("\n".join(["format: jb-book", *pages]))
-        self.write(STAMP, record(CLAIM))
+        self.write(STAMP, record(CLAIM), slider("data-ntklib-plotly"))
 
     def write(self, *cells: str) -> None:
         """Writes the notebook, with these code cells."""
         parameters, *rest = (nbformat.v4.new_code_cell(cell) for cell in cells)
         parameters.metadata["tags"] = ["parameters"]
+        for cell in rest:
+            cell.metadata.update(FIGURE if "range" in cell.source else {})
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_markdown_cell(PAGE), parameters, *rest],
             metadata={"kernelspec": {"name": "python3", "display_name": "", "language": "python"}},
@@ -187,6 +205,31 @@ def test_pages_load_nothing_from_other_servers(built: Book) -> None:
         loading = re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*>", page)
         assert not [tag for tag in loading if re.search(r'(src|href)="(https?:)?//', tag)]
         assert not re.search(r"https?://(unpkg|cdn|[\w.]*jsdelivr|[\w.]*googleapis)", page)
+
+
+def test_only_a_page_with_a_slider_loads_plotly_and_from_the_book_itself(built: Book) -> None:
+    page = built.html("chapters/page")
+    (tag,) = re.findall(r"<script[^>]*plotly[^>]*>", page)
+    (source,) = re.findall(r'src="([^"?]*)', tag)
+    script = built.folder / "_build" / "html" / "chapters" / source
+    assert script.resolve().is_file()
+    assert script.read_bytes()[:200].count(b"plotly.js")
+    assert "defer" in tag
+    for other in ("chapters/claims", "search", "genindex"):
+        assert "plotly" not in built.html(other)
+
+
+def test_slider_has_a_numbered_caption_and_no_warning(built: Book) -> None:
+    page = built.html("chapters/page")
+    (figure,) = re.findall(r'<figure[^>]*id="fig-slider".*?</figure>', page, re.DOTALL)
+    assert "data-ntklib-plotly" in figure
+    assert re.search(r"Fig\. \d+", figure)
+    assert "What <em>the slider</em> shows." in figure
+
+
+def test_marker_is_the_one_that_figures_carry() -> None:
+    assert companion.PLOTLY_MARKER == interactive.MARKER
+    assert companion.PLOTLY_MIME_TYPE == interactive.PLOTLY_MIME_TYPE
 
 
 def test_index_opens_the_landing_page(built: Book) -> None:
