@@ -201,15 +201,15 @@ def _product(
     n, k = i.stop - i.start, j.stop - j.start
     total = None
     for left, right, term in zip(rows, columns, terms, strict=True):
-        layer = _layer(left, right, *term, (n, outputs, k, outputs))
+        part = layer(left, right, *term, (n, outputs, k, outputs))
         if total is None:
-            total = layer
+            total = part
         else:
-            total += layer
+            total += part
     return total
 
 
-def _layer(
+def layer(
     left: Factor, right: Factor, scale: float, bias: bool, shape: tuple[int, int, int, int]
 ) -> Any:
     """Returns a layer's part of a block, of this shape (n, o, k, o)."""

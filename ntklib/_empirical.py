@@ -230,5 +230,27 @@ def _derivative(params: PyTree, points: Array, direction: PyTree, *, apply: Appl
     return jax.jvp(lambda theta: apply(theta, points), (params,), (direction,))[1]
 
 
+@functools.partial(jax.jit, static_argnames=("apply", "forward"))
+def gram(
+    params: PyTree, x: Float[Array, "n d"], *, apply: Apply, forward: Callable[..., Array] | None
+) -> Float[Array, "n n"]:
+    """Returns the Gram matrix of a network with one output, compiled whole.
+
+    Without a budget: it holds the factors of all points, by layers where they are known.
+    """
+    if forward is None:
+        ((jacobian,),) = _factors.jacobian_factors(params, x, apply=apply)
+        return jacobian @ jacobian.T
+    n = x.shape[0]
+    shapes = _factors.layer_shapes(forward, params, x)
+    whole = tuple(shape.as_gradients(n, n, 1) for shape in shapes)
+    factors = _factors.layer_factors(params, x, forward=forward, as_gradients=whole)
+    parts = []
+    for factor, shape in zip(factors, shapes, strict=True):
+        columns = (factor[0].T,) if len(factor) == 1 else factor
+        parts.append(_blocks.layer(columns, columns, shape.scale, shape.bias, (n, 1, n, 1)))
+    return jnp.stack(parts).sum(axis=0)[:, 0, :, 0]
+
+
 def _size(params: PyTree) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))

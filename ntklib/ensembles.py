@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
+from tqdm import tqdm
 
-from ntklib import _checks, _integrator, kernels
+from ntklib import _checks, _empirical, _integrator, kernels
 from ntklib.dynamics import Trajectory, closed_form, gradient_flow
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
@@ -146,6 +147,59 @@ def kernel_distances(
         for name, gram in grams.items():
             distances[name].append(kernels.distance(gram, at_start, measure))
     return {name: jnp.stack(found) for name, found in distances.items()}
+
+
+def initial_kernels(
+    network: Network | kernels.Apply,
+    x: Float[Array, "q d"],
+    key: Any,
+    *,
+    draws: int,
+    init: Callable[[Any], PyTree] | None = None,
+) -> Float[Array, "b q q"]:
+    r"""The tangent kernels K₀ of independent initializations, for many draws at few points.
+
+    Entry [b] is `kernels.empirical(network, init(keys[b]), x)` up to rounding, with the keys of
+    `jax.random.split(key, draws)`. What `empirical` plans anew at every call is compiled once here,
+    so a draw of a small network takes a millisecond; there is no memory budget, and the factors of
+    all points are held at once. θ₀ is drawn, used and dropped, one draw after the other.
+
+    Args:
+      network: a `Network`, or any (θ, x) ↦ f(x; θ) that returns shape (q,) for x of shape (q, d).
+        Compiled once for each object and shape.
+      x: points, shape (q, d).
+      key: a `jax.random.key`.
+      draws: how many initializations b.
+      init: key ↦ θ₀. Needed with an apply function; a `Network` brings its own.
+
+    Returns:
+      The Gram matrices, shape (b, q, q).
+
+    Raises:
+      TypeError: x is not of floating-point numbers.
+      ValueError: draws is less than 1, init is missing, the network has several outputs, or x has
+        a wrong shape, NaN or infinite values.
+    """
+    points = _checks.real_array("x", x, "q d")
+    count = _checks.whole_number("draws", draws, least=1)
+    if isinstance(network, Network):
+        apply, forward, init = network.apply, network.forward, init or network.init
+    else:
+        apply, forward = network, None
+    if init is None:
+        raise ValueError("init must be given with an apply function: a function key ↦ θ₀.")
+    theta_0 = jax.eval_shape(init, key)
+    shape = jax.eval_shape(apply, theta_0, points).shape
+    if shape != points.shape[:1]:
+        raise ValueError(
+            f"network must return shape ({points.shape[0]},), one number a point, but returns "
+            f"shape {shape}: select one output coordinate."
+        )
+    keys = tqdm(jax.random.split(key, count), desc="initial kernels", delay=2)
+    # θ₀ isn't drawn in the compiled function: drawing is what takes long to compile, and this way
+    # layers of one shape are compiled once for all networks.
+    grams = [_empirical.gram(init(each), points, apply=apply, forward=forward) for each in keys]
+    return jnp.stack(grams)
 
 
 def _samples(measure: Measure, key: Any, draws: int, n: int) -> Float[Array, "b n d"]:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import by_name, refused
+from cases import by_name, points, refused
 
 from ntklib import _integrator, dynamics, ensembles, kernels, measures, networks
 from ntklib.targets import FourierSum
@@ -16,6 +16,9 @@ TARGET = FourierSum((1, 2), (1.0, 0.5))
 TIMES = jnp.asarray([0.5, 2.0])
 NETWORK = networks.antisymmetric(networks.fully_connected(2, (6,)))
 KERNEL = by_name("erf-1-biases").network(2, 4).kernel
+SMALL_CHANNELS = "convolutional-erf-2-biases-same2"
+# So many that positions take fewer operations than gradients.
+WIDE_CHANNELS = networks.convolutional((4, 1), (24, 24), biases=True)
 
 
 def test_network_flows_are_gradient_flows() -> None:
@@ -99,6 +102,34 @@ def test_kernel_distances_are_distances() -> None:
         for name, gram in grams.items():
             expected = kernels.distance(gram, at_start, CIRCLE)
             assert float(got[name][draw]) == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["erf-3-biases", "residual-erf-3-biases", SMALL_CHANNELS, "wide"])
+def test_initial_kernels_are_empirical_kernels(name: str) -> None:
+    """Of independent draws, by the layers and by the Jacobian."""
+    network = WIDE_CHANNELS if name == "wide" else by_name(name).network(4, 6)
+    x, key = jnp.asarray(points(5, 4)), jax.random.key(3)
+    got = ensembles.initial_kernels(network, x, key, draws=3)
+    assert got.shape == (3, 5, 5)
+    by_jacobian = ensembles.initial_kernels(network.apply, x, key, draws=3, init=network.init)
+    for draw, draw_key in enumerate(jax.random.split(key, 3)):
+        expected = kernels.empirical(network, network.init(draw_key), x, method="jacobian")
+        size = float(jnp.abs(expected).max())
+        np.testing.assert_allclose(got[draw], expected, atol=1e-13 * size, rtol=0)
+        np.testing.assert_allclose(by_jacobian[draw], expected, atol=1e-13 * size, rtol=0)
+    assert float(jnp.abs(got[0] - got[1]).max()) > 1e-3
+
+
+def test_initial_kernels_of_what_has_none_are_refused() -> None:
+    x, key = CIRCLE.nodes, jax.random.key(0)
+    with refused("init must be given with an apply function"):
+        ensembles.initial_kernels(NETWORK.apply, x, key, draws=2)
+    with refused("network must return shape (10,), one number a point, but returns shape (10, 3)"):
+        ensembles.initial_kernels(networks.fully_connected(2, (4,), outputs=3), x, key, draws=2)
+    with refused("draws must be at least 1, got 0."):
+        ensembles.initial_kernels(NETWORK, x, key, draws=0)
+    with refused("x must have"):
+        ensembles.initial_kernels(NETWORK, x[0], key, draws=2)
 
 
 def test_no_draws_are_refused() -> None:
