@@ -9,6 +9,9 @@ from jaxtyping import Array, Float
 from ntklib import _checks
 from ntklib.measures import Measure
 
+EXTENSIBLE = 1e-12
+"""Eigenvalues below this part of the largest are not told from rounding by an extension."""
+
 
 @dataclass(frozen=True, eq=False)
 class Eigensystem:
@@ -43,6 +46,72 @@ class Eigensystem:
         """
         k = _checks.whole_number("k", k, least=1, most=self.values.shape[0])
         return Eigensystem(self.values[:k], self.functions[:k], self.measure)
+
+
+def extension(system: Eigensystem, cross: Float[Array, "x q"]) -> Float[Array, "k x"]:
+    r"""Eigenfunctions at points that are not nodes, by Nyström's formula.
+
+    $\phi_i(x) = \sigma_i^{-1} \sum_j w_j K(x, x_j)\,\phi_i(x_j)$: the eigenvalue equation, read as
+    a definition of its left side (Nyström 1930). At the nodes it gives back `system.functions`.
+    If they are a sample, these are the eigenfunctions of $T_n$ on all of X.
+
+    Args:
+      system: eigenpairs of K at the nodes x_j.
+      cross: K(x, x_j), a row for each new point x, shape (x, q).
+
+    Returns:
+      φᵢ(x), shape (k, x). Rounding in K enters multiplied by σ₁/σᵢ.
+
+    Raises:
+      TypeError: cross doesn't hold floating-point numbers.
+      ValueError: cross has another shape or holds NaN or infinite values, or an eigenvalue is
+        below 10⁻¹² of the largest.
+    """
+    cross = _checks.real_array("cross", cross, "x q")
+    weights = system.measure.weights
+    _checks.same_length("cross's last axis", cross.shape[1], "system.measure", weights.shape[0])
+    sigma = np.asarray(system.values)
+    lost = np.flatnonzero(sigma <= EXTENSIBLE * sigma.max())
+    if lost.size:
+        raise ValueError(
+            f"system must have eigenvalues above {EXTENSIBLE:g} of the largest, {sigma.max():.3g}, "
+            f"to be extended, but number {lost[0] + 1} is {sigma[lost[0]]:.3g}: what is left of "
+            f"its function is rounding. Extend system.leading({lost[0]})."
+        )
+    return system.coefficients(cross).T / system.values[:, None]
+
+
+def transfer(system: Eigensystem, cross: Float[Array, "x q"], measure: Measure) -> Eigensystem:
+    r"""An eigensystem on the nodes of another measure: `extension`, then Gram–Schmidt.
+
+    Extended eigenfunctions of a sample are nearly, and not exactly, orthonormal in L²(ρ).
+    Orthonormalized in their order, the first k span what they spanned before, for every k: so
+    `principal_angles` can compare them with eigenfunctions of ρ.
+
+    Args:
+      system: eigenpairs of K at its own nodes.
+      cross: K between the nodes of the new measure and those of the system, shape (x, q).
+      measure: ρ, with x nodes.
+
+    Returns:
+      The same eigenvalues, with functions orthonormal in L²(ρ).
+
+    Raises:
+      TypeError: as `extension`.
+      ValueError: as `extension`, or the new nodes are other or fewer than cross and system need.
+    """
+    functions = np.asarray(extension(system, cross))
+    k, x = functions.shape
+    _checks.same_length("cross", x, "measure", measure.weights.shape[0])
+    if x < k:
+        raise ValueError(
+            f"measure must have at least as many nodes as system has functions, {k}, got {x}: "
+            f"transfer system.leading({x}) or take more nodes."
+        )
+    roots = np.sqrt(np.asarray(measure.weights))
+    basis, triangle = np.linalg.qr((functions * roots).T)
+    signs = np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    return Eigensystem(system.values, jnp.asarray((basis * signs).T / roots), measure)
 
 
 def principal_angles(

@@ -136,3 +136,25 @@ def share_map(ax: Axes, times: np.ndarray, share: np.ndarray, *, title: str) -> 
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(visible=False)
     return mesh
+
+
+def scree(
+    ax: Axes, spectra: np.ndarray, *, label: str, colour: str = COLOURS[0], most: int = 1000
+) -> None:
+    r"""Draws normalized spectra $\lambda_k/\lambda_1$ on a logarithmic axis, a line for each draw.
+
+    Args:
+      ax: where.
+      spectra: the eigenvalues in descending order, shape (draws, k).
+      label: of the first draw; the others have none.
+      colour: of all draws.
+      most: eigenvalues that are shown, from the first.
+    """
+    values = np.asarray(spectra)
+    modes = np.arange(1, min(most, values.shape[1]) + 1)
+    for index, draw in enumerate(values):
+        ax.plot(
+            modes, draw[: len(modes)] / draw[0], color=colour, linewidth=0.9, alpha=0.7,
+            label="_nolegend_" if index else label,
+        )  # fmt: skip
+    ax.set(yscale="log", xlabel="k", ylabel=r"$\lambda_k / \lambda_1$")

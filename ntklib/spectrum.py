@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from scipy.special import entr
 
 from ntklib import _checks, _krylov
-from ntklib._eigensystem import Eigensystem, principal_angles
+from ntklib._eigensystem import Eigensystem, extension, principal_angles, transfer
 from ntklib._funk_hecke import fourier_eigenvalues, funk_hecke, multiplicity
 from ntklib._rotation_invariant import circle, degree_norms, frequency_norms, sphere
 from ntklib.measures import Measure
@@ -20,6 +20,7 @@ __all__ = [
     "circle",
     "degree_norms",
     "effective_rank",
+    "extension",
     "fisher_spectrum",
     "fourier_eigenvalues",
     "frequency_norms",
@@ -29,6 +30,7 @@ __all__ = [
     "nystrom",
     "principal_angles",
     "sphere",
+    "transfer",
 ]
 
 KRYLOV_NODES = 1000

@@ -110,3 +110,17 @@ def test_share_map(ax: Axes, worst: float) -> None:
     assert (mesh.norm.vmin, mesh.norm.vmax) == (-4, 1)
     red, _, blue, _ = mesh.cmap(mesh.norm(-1.0))
     assert blue > red
+
+
+def test_scree_draws_each_spectrum_relative_to_its_first_eigenvalue(ax: Axes) -> None:
+    spectra = np.asarray([[8.0, 4.0, 2.0, 1.0], [30.0, 3.0, 0.3, 0.03]])
+    plots.scree(ax, spectra, label="both", most=3)
+    assert ax.get_yscale() == "log"
+    assert ax.get_xlabel() == "k"
+    assert "lambda" in ax.get_ylabel()
+    assert ax.get_legend_handles_labels()[1] == ["both"]
+    for line, expected in zip(ax.lines, [[1, 0.5, 0.25], [1, 0.1, 0.01]], strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), [1, 2, 3])
+        np.testing.assert_allclose(heights(line), expected, rtol=1e-12)
+    plots.scree(ax, spectra, label="all of them")
+    assert len(heights(ax.lines[-1])) == 4

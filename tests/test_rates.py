@@ -123,7 +123,6 @@ def test_bad_arguments_are_refused() -> None:
             fit(SIZES, values, level=number)
     for statistic in (0.0, 1.0, "mean"):
         with refused(
-            'statistic must be a quantile strictly between 0 and 1, or "rms", '
-            f"got {statistic!r}."
+            f'statistic must be a quantile strictly between 0 and 1, or "rms", got {statistic!r}.'
         ):
             fit(SIZES, values, statistic=statistic)
