@@ -1,5 +1,6 @@
 """Gram matrices from factors of blocks of points, in pieces that keep to a memory budget."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,10 +74,17 @@ def pairs(plan: Plan, points: Sequence[int]) -> int:
 
 
 def chunks(plan: Plan, points: Sequence[int]) -> int:
-    """Returns how many chunks of points have their factors computed, at most."""
+    """Returns how many chunks of points have their factors computed."""
     if plan.held:
         return sum(math.ceil(n / plan.chunk) for n in points)
-    return 2 * pairs(plan, points) * math.ceil(plan.rows / plan.chunk)
+    # As `gram` goes through the blocks: each row's once, and with it those of its columns.
+    sets = [
+        [math.ceil((part.stop - part.start) / plan.chunk) for part in _ranges(0, n, plan.rows)]
+        for n in points
+    ]
+    if len(points) == 2:
+        return sum(sets[0]) + len(sets[0]) * sum(sets[1])
+    return sum(itertools.accumulate(sets[0]))
 
 
 class Points:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import itertools
 import re
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -307,6 +308,17 @@ def test_any_pieces_make_the_same_matrix(name: str, outputs: int | None) -> None
             for chunk, rows, held in ((2, 3, False), (4, 4, False), (2, 5, True), (9, 4, True)):
                 pieces = dataclasses.replace(route, plan=_blocks.Plan(chunk, rows, held))
                 np.testing.assert_allclose(pieces.gram(sets), whole, rtol=0, atol=1e-13 * scale)
+                sizes = [len(x) for x in sets]
+                expected = _blocks.pairs(pieces.plan, sizes) + _blocks.chunks(pieces.plan, sizes)
+                assert steps(pieces, sets) == expected
+
+
+def steps(route: Any, sets: Sequence[Any]) -> int:
+    """How often a route says that it has come further."""
+    count = itertools.count()
+    points = [_blocks.Points(x, route.compute, route.plan, count.__next__) for x in sets]
+    _blocks.gram(points[0], points[-1], route.outputs, route.terms, count.__next__)
+    return next(count)
 
 
 def least_budget(network: Network, method: str, *sets: Any) -> int:
