@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _checks, _integrator
-from ntklib._integrator import Apply
+from ntklib._network import Apply
 
 MESSAGES = 100
 """Messages to the progress bar from each draw."""
@@ -92,7 +92,7 @@ def gradient_descent(
     _checks.same_length("labels", values.shape[-1], "inputs", points.shape[-2])
     where = _nodes(nodes, inputs, points).astype(dtype)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _one_number_a_point(apply, start, where)
+    _integrator.one_number_a_point(apply, start, where, "the nodes")
     make, rate = _rule(optimizer, dtype)
     batch = (start, points, values, jnp.arange(count))
     with _integrator.progress_bar("gradient descent", count, shown=progress) as bar:
@@ -223,13 +223,3 @@ def _nodes(nodes: Any, inputs: Array, points: Array) -> Array:
     array = _checks.real_array("nodes", nodes, "q d")
     _checks.same_length("nodes' second axis", array.shape[1], "inputs' last", points.shape[-1])
     return array
-
-
-def _one_number_a_point(apply: Apply, batched_params: PyTree, nodes: Array) -> None:
-    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
-    shape = jax.eval_shape(apply, first, nodes).shape
-    if shape != (nodes.shape[0],):
-        raise ValueError(
-            f"apply must return one number a point, shape ({nodes.shape[0]},) for the nodes, but "
-            f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
-        )

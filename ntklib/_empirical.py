@@ -14,8 +14,7 @@ from tqdm import tqdm
 
 from ntklib import _blocks, _factors
 from ntklib._factors import Factor
-
-Apply = Callable[[PyTree, Array], Array]
+from ntklib._network import Apply
 
 METHODS = ("auto", "layers", "jacobian", "products")
 

@@ -15,10 +15,9 @@ from jaxtyping import Array, PyTree
 from tqdm import tqdm
 
 from ntklib import _checks
+from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.targets import Target
-
-Apply = Callable[[PyTree, Array], Array]
 
 DELAY = 5.0
 """Seconds before a bar appears."""
@@ -168,7 +167,7 @@ def solve(
     nodes = measure.nodes.astype(dtype)
     points, weights = _training_set(measure, sample, dtype, count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _one_number_a_point(apply, start, nodes)
+    one_number_a_point(apply, start, nodes)
     labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
     batch = (start, points, labels.astype(dtype), jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
@@ -213,6 +212,7 @@ def _training_set(
 
 
 def precision(params: PyTree) -> Any:
+    """Returns the one floating-point type of all parameters."""
     leaves = jax.tree.leaves(params)
     if not leaves:
         raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
@@ -225,6 +225,7 @@ def precision(params: PyTree) -> Any:
 
 
 def draw_count(params: PyTree) -> int:
+    """Returns the length of the parameters' common leading axis."""
     lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(params)}
     if len(lengths) > 1 or None in lengths:
         raise ValueError(
@@ -244,12 +245,14 @@ def _tolerances(rtol: float, atol: float, dtype: Any) -> None:
     _checks.positive("atol", atol)
 
 
-def _one_number_a_point(apply: Apply, batched_params: PyTree, nodes: Array) -> None:
+def one_number_a_point(
+    apply: Apply, batched_params: PyTree, nodes: Array, where: str = "the measure's nodes"
+) -> None:
+    """Raises a ValueError, which says where it was evaluated, unless a network has one output."""
     first = jax.tree.map(lambda leaf: leaf[0], batched_params)
     shape = jax.eval_shape(apply, first, nodes).shape
     if shape != (nodes.shape[0],):
         raise ValueError(
-            f"apply must return one number a point, shape ({nodes.shape[0]},) for the measure's "
-            f"nodes, but returns shape {shape}: check its last layer"
-            " and, with several draws, pass draws=True."
+            f"apply must return one number a point, shape ({nodes.shape[0]},) for {where}, but "
+            f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
         )

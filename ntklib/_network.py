@@ -14,6 +14,8 @@ from ntklib import _checks, _layers
 from ntklib._layers import Affine
 from ntklib.activations import named
 
+Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
+Forward = Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]]
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
 
 ENTRIES = 2**20
@@ -40,15 +42,22 @@ class Network:
     name: str
     width: int
     init: Callable[[Any], PyTree]
-    apply: Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
+    apply: Apply
     kernel: Kernel
-    forward: Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]] | None = None
+    forward: Forward | None = None
 
     @property
     def parameters(self) -> int:
         """The number p of parameters."""
         shapes = jax.eval_shape(self.init, jax.random.key(0))
         return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
+
+
+def functions(network: Network | Apply) -> tuple[Apply, Forward | None]:
+    """Returns a network's apply and its forward, None where the layers aren't known."""
+    if isinstance(network, Network):
+        return network.apply, network.forward
+    return network, None
 
 
 def layered(

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ntklib import _checks, _integrator
 from ntklib._descent import Descent as Descent
 from ntklib._descent import gradient_descent as gradient_descent
-from ntklib._integrator import Apply
+from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.spectrum import Eigensystem
 from ntklib.targets import Target

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ntklib import _checks, _empirical, _integrator, kernels
+from ntklib import _checks, _empirical, _integrator, _network, kernels
+from ntklib._network import Apply
 from ntklib.dynamics import Trajectory, closed_form, gradient_flow
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
@@ -150,7 +151,7 @@ def kernel_distances(
 
 
 def initial_kernels(
-    network: Network | kernels.Apply,
+    network: Network | Apply,
     x: Float[Array, "q d"],
     key: Any,
     *,
@@ -182,10 +183,9 @@ def initial_kernels(
     """
     points = _checks.real_array("x", x, "q d")
     count = _checks.whole_number("draws", draws, least=1)
+    apply, forward = _network.functions(network)
     if isinstance(network, Network):
-        apply, forward, init = network.apply, network.forward, init or network.init
-    else:
-        apply, forward = network, None
+        init = init or network.init
     if init is None:
         raise ValueError("init must be given with an apply function: a function key ↦ θ₀.")
     theta_0 = jax.eval_shape(init, key)

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _empirical
+from ntklib import _checks, _empirical, _network
+from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
-
-Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
 
 DEFAULT_BUDGET = 2**30
 """Bytes that a computation of a Gram matrix may hold besides its input and result."""
@@ -88,7 +87,7 @@ def empirical(
     first, second = _points(x1, x2)
     sets = (first,) if x2 is None else (first, second)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
-    apply, forward = _functions(network)
+    apply, forward = _network.functions(network)
     shape = _output_shape(apply, params, first)
     route = _empirical.choose(apply, forward, params, sets, math.prod(shape), method, budget)
     gram = route.gram(sets)
@@ -123,7 +122,7 @@ def tangent_products(
     """
     points, _ = _points(x, None)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
-    apply, _ = _functions(network)
+    apply, _ = _network.functions(network)
     shape = _output_shape(apply, params, points)
     if shape:
         raise ValueError(
@@ -166,10 +165,6 @@ def products(
         return jnp.concatenate([kernel(part, points) @ v for part in parts])
 
     return product
-
-
-def _functions(network: Network | Apply) -> tuple[Apply, Any]:
-    return (network.apply, network.forward) if isinstance(network, Network) else (network, None)
 
 
 def _output_shape(apply: Apply, params: PyTree, x: Array) -> tuple[int, ...]:
