@@ -100,6 +100,8 @@ def test_there_are_notebooks() -> None:
 def test_notebook_is_committed_clean(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
+    # As JupyterLab writes it, line by line, so that a change shows as one.
+    assert path.read_text(encoding="utf-8") == nbformat.writes(notebook) + "\n"
     assert notebook.metadata.kernelspec.name == "python3"
     assert "papermill" not in notebook.metadata
     for cell in notebook.cells:
