@@ -198,27 +198,29 @@ def rbf(
 
 
 def distance(
-    gram_1: Float[Array, "q q"], gram_2: Float[Array, "q q"], measure: Measure
-) -> Float[Array, ""]:
+    gram_1: Float[Array, "*b q q"], gram_2: Float[Array, "*b q q"], measure: Measure
+) -> Float[Array, "*b"]:
     r"""The distance $\|K - L\|_{L^2(\rho\otimes\rho)} = (\sum_{ij} w_i w_j (K-L)_{ij}^2)^{1/2}$.
 
     Args:
-      gram_1: K at the measure's nodes.
-      gram_2: L at the measure's nodes.
+      gram_1: K at the measure's nodes, one or several, shape (..., q, q).
+      gram_2: L at the measure's nodes, as many.
       measure: ρ.
+
+    Returns:
+      The distances, shape (...).
 
     Raises:
       ValueError: a matrix doesn't have the shape (q, q), or holds NaN or infinite values.
     """
     q = measure.weights.shape[0]
     for name, gram in (("gram_1", gram_1), ("gram_2", gram_2)):
-        if _checks.real_array(name, gram, "q q").shape != (q, q):
+        if _checks.real_array(name, gram).shape[-2:] != (q, q):
             raise ValueError(
                 f"{name} must have shape ({q}, {q}), one row a node of the measure, "
                 f"got {gram.shape}."
             )
-    difference = gram_1 - gram_2
-    return jnp.sqrt(measure.weights @ difference**2 @ measure.weights)
+    return measure.norm(measure.norm(gram_1 - gram_2))
 
 
 def _points(x1: Any, x2: Any) -> tuple[Array, Array]:

@@ -441,6 +441,11 @@ def test_distance_of_rank_one_kernels() -> None:
         got = kernels.distance(jnp.outer(a, a), jnp.outer(b, b), measure)
         assert float(got) ** 2 == pytest.approx(expected, rel=1e-12)
         assert kernels.distance(jnp.outer(a, a), jnp.outer(a, a), measure) == 0
+        several = jnp.stack([jnp.outer(a, a), jnp.outer(a, b)])
+        found = kernels.distance(several, several[::-1] * 2, measure)
+        for one, first, second in zip(found, several, several[::-1], strict=True):
+            alone = kernels.distance(first, 2 * second, measure)
+            assert float(one) == pytest.approx(float(alone), rel=1e-14)
 
 
 def test_bad_input_is_refused() -> None:
