@@ -3,7 +3,8 @@
 The modules follow the data: `measures`, `datasets` and `targets` pose a learning problem,
 `networks` and `kernels` give its tangent kernels, `spectrum` their eigenfunctions, `dynamics` the
 residual of a trained network and of its ideal limits, `ensembles` many independent ones, `theory`
-both sides of the theorems, `rates` the exponents, `claims` what was measured, and `plots` shows it.
+both sides of the theorems, `rates` the exponents, `learning` the half times, `claims` what was
+measured, and `plots` shows it.
 
 Spectra and differences of trajectories need double precision: run
 `jax.config.update("jax_enable_x64", True)` before the first array is made.
@@ -16,6 +17,7 @@ from ntklib import (
     dynamics,
     ensembles,
     kernels,
+    learning,
     measures,
     networks,
     plots,
@@ -32,6 +34,7 @@ __all__ = [
     "dynamics",
     "ensembles",
     "kernels",
+    "learning",
     "measures",
     "networks",
     "plots",

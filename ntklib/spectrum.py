@@ -17,6 +17,7 @@ from ntklib.measures import Measure
 
 __all__ = [
     "Eigensystem",
+    "carried_by",
     "circle",
     "degree_norms",
     "effective_rank",
@@ -163,17 +164,42 @@ def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> 
       TypeError: values are not floating-point numbers.
       ValueError: a value is negative, NaN or infinite, all are 0, or form is another word.
     """
+    sigma = _nonnegative(values)
+    if form == "trace":
+        return float(np.sum(sigma / sigma.max()))
+    if form == "entropy":
+        return float(np.exp(np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))))
+    raise ValueError(f'form must be "trace" or "entropy", got {form!r}.')
+
+
+def _nonnegative(values: Any) -> np.ndarray:
     sigma = np.asarray(_checks.real_array("values", values, "k"), np.float64)
     if sigma.min() < 0 or sigma.max() == 0:
         raise ValueError(
             f"values must be non-negative and not all 0, got {sigma.min():.3g} to "
             f"{sigma.max():.3g}: set to 0 what rounding made negative."
         )
-    if form == "trace":
-        return float(np.sum(sigma / sigma.max()))
-    if form == "entropy":
-        return float(np.exp(np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))))
-    raise ValueError(f'form must be "trace" or "entropy", got {form!r}.')
+    return sigma
+
+
+def carried_by(values: Any, share: float) -> int:
+    r"""How many of the largest eigenvalues carry a share of the trace.
+
+    $\min\{k : \sum_{i\le k}\sigma_i \ge s\sum_i\sigma_i\}$.
+
+    Args:
+      values: all σᵢ, in any order, shape (k,).
+      share: s, above 0 and below 1.
+
+    Raises:
+      TypeError: values are not floating-point numbers.
+      ValueError: a value is negative, NaN or infinite, all are 0, or the share is out of range.
+    """
+    sigma = _nonnegative(values)
+    if not 0 < share < 1:
+        raise ValueError(f"share must lie strictly between 0 and 1, got {share}.")
+    carried = np.cumsum(np.sort(sigma)[::-1])
+    return int(np.searchsorted(carried, share * carried[-1])) + 1
 
 
 def fisher_spectrum(

@@ -480,3 +480,18 @@ def test_spectra_need_double_precision() -> None:
             spectrum.funk_hecke(exponential, 3, 1)
         with refused("A spectrum needs float64"):
             spectrum.sphere(exponential, measure)
+
+
+def test_eigenvalues_that_carry_a_share_of_the_trace() -> None:
+    values = np.asarray([1.0, 4.0, 2.0, 1.0])
+    for share, count in ((0.25, 1), (0.5, 1), (0.501, 2), (0.75, 2), (0.8, 3), (0.99, 4)):
+        assert spectrum.carried_by(values, share) == count
+    assert spectrum.carried_by(np.ones(200), 0.99) == 198
+    # Σ_{k > K} k⁻² is between 1/(K + 1) and 1/K.
+    power = 1 / np.arange(1.0, 100_001.0) ** 2
+    assert 60 <= spectrum.carried_by(power, 0.99) <= 61
+    with refused("values must be non-negative and not all 0, got -1 to 1"):
+        spectrum.carried_by(np.asarray([1.0, -1.0]), 0.5)
+    for share in (0.0, 1.0):
+        with refused(f"share must lie strictly between 0 and 1, got {share}."):
+            spectrum.carried_by(values, share)
