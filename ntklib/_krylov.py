@@ -68,8 +68,11 @@ def _in_rounds(product: Product, q: int, k: int) -> tuple[np.ndarray, np.ndarray
             if values.size == q or not _larger_left(product, vectors, values[k - 1], scale):
                 return values[:k], vectors[:, :k]
             missing = 1
-        found, more = _lanczos(product, vectors, missing, scale, seed=seed)
-        residuals = np.stack([product(v) for v in more.T], axis=1) - more * found
+        _, more = _lanczos(product, vectors, missing, scale, seed=seed)
+        images = np.stack([product(v) for v in more.T], axis=1)
+        # Rayleigh quotients with A itself: the shift has cost ARPACK's values their last digits.
+        found = np.sum(more * images, axis=0)
+        residuals = images - more * found
         good = np.linalg.norm(residuals, axis=0) <= ROUNDING * scale
         order = np.argsort(-np.append(values, found[good]), kind="stable")
         values = np.append(values, found[good])[order]
@@ -103,13 +106,15 @@ def _lanczos(
     """Returns the k largest eigenvalues of A on the complement of the vectors, and eigenvectors.
 
     ARPACK asks for an error relative to each eigenvalue, which rounding doesn't allow for small
-    ones: those of A + scale·I are all of the size of the largest, and its Krylov spaces are A's.
+    ones: those of A + shift·I are all of the size of the largest, and its Krylov spaces are A's.
+    With a shift above |A|, no A makes the sum zero, which ARPACK refuses.
     """
     q = len(vectors)
+    shift = 2 * scale
 
     def shifted(v: np.ndarray) -> np.ndarray:
         inside = _without(vectors, v)
-        return _without(vectors, product(inside) + scale * inside)
+        return _without(vectors, product(inside) + shift * inside)
 
     def solve(basis: int | None) -> tuple[np.ndarray, np.ndarray]:
         return eigsh(
@@ -128,7 +133,7 @@ def _lanczos(
         raise
     except ArpackError:  # no room for a restart, where many eigenvalues are equal
         values, found = solve(min(q, 4 * k + 40))
-    return values[::-1] - scale, found[:, ::-1]
+    return values[::-1] - shift, found[:, ::-1]
 
 
 def _without(vectors: np.ndarray, v: np.ndarray) -> np.ndarray:
