@@ -18,6 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+TOGETHER = 2**16
+"""Entries of arrays that are drawn in one, at the cost of as many more for each."""
+
 Layer = dict[str, Array]
 Affine = Callable[..., Array]
 """(layer, inputs, scale, window=None) ↦ outputs, as `affine` below."""
@@ -79,14 +82,48 @@ def affine(
     return outputs
 
 
-def normal(key: Any, shape: tuple[int, ...], *, biases: bool, dtype: Any) -> Layer:
-    """Draws a layer with standard normal weights and, with `biases`, standard normal biases."""
-    weight_key, bias_key = jax.random.split(key)
-    layer = {"weight": jax.random.normal(weight_key, shape, dtype)}
-    if biases:
-        units = shape[:1] if len(shape) > 1 else ()
-        layer["bias"] = jax.random.normal(bias_key, units, dtype)
-    return layer
+def normal(
+    keys: Any, shapes: Sequence[tuple[int, ...]], *, biases: bool, dtype: Any
+) -> list[Layer]:
+    """Draws layers with standard normal weights and, with `biases`, standard normal biases.
+
+    Args:
+      keys: an array of them, one a layer.
+      shapes: of the weights.
+      biases: whether there are any, one a unit, which the weights' first axis counts; a single
+        unit has no axis.
+      dtype: of the numbers.
+
+    Returns:
+      The layers: what `jax.random.normal` draws for both halves of each layer's key.
+    """
+    wanted = []
+    for (weight_key, bias_key), shape in zip(jax.vmap(jax.random.split)(keys), shapes, strict=True):
+        wanted.append((weight_key, shape))
+        if biases:
+            wanted.append((bias_key, shape[:1] if len(shape) > 1 else ()))
+    drawn = iter(_normals(wanted, dtype))
+    names = ("weight", "bias") if biases else ("weight",)
+    return [{name: next(drawn) for name in names} for _ in shapes]
+
+
+def _normals(wanted: Sequence[tuple[Any, tuple[int, ...]]], dtype: Any) -> list[Array]:
+    """Returns `jax.random.normal(key, shape, dtype)` for each key and shape."""
+    sizes = [math.prod(shape) for _, shape in wanted]
+    small = [index for index, size in enumerate(sizes) if size <= TOGETHER]
+    # One draw as long as the longest, for all: each draw in a program of its own takes longer to
+    # compile than all else there. The first numbers of a draw don't depend on how many there are.
+    rows = {}
+    if small:
+        length = max(sizes[index] for index in small)
+        draws = jax.vmap(lambda key: jax.random.normal(key, (length,), dtype))(
+            jnp.stack([wanted[index][0] for index in small])
+        )
+        rows = {index: draws[row, : sizes[index]] for row, index in enumerate(small)}
+    return [
+        rows[index].reshape(shape) if index in rows else jax.random.normal(key, shape, dtype)
+        for index, (key, shape) in enumerate(wanted)
+    ]
 
 
 def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Layer:

@@ -82,10 +82,7 @@ def standard_normal(
 
     def init(key: Any) -> PyTree:
         keys = jax.random.split(key, len(shapes))
-        return [
-            _layers.normal(each, shape, biases=biases, dtype=dtype)
-            for each, shape in zip(keys, shapes, strict=True)
-        ]
+        return _layers.normal(keys, shapes, biases=biases, dtype=dtype)
 
     return init
 

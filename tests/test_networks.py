@@ -1,6 +1,7 @@
 """Networks compute the formulas of the source, from independent standard normal parameters."""
 
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -296,3 +297,18 @@ def test_bad_arguments_are_refused() -> None:
         make(2, (4.5,))
     with refused("activation must be one of erf, gelu, relu, softplus, tanh, got 'sine'."):
         make(2, (4,), "sine")
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_layers_are_drawn_as_jax_draws_each(biases: bool) -> None:
+    """Together or alone, to the last bit: what was computed from a key stays so."""
+    shapes = [(3, 2), (5, 3, 2), (4,), (300, 300)]
+    assert math.prod(shapes[-1]) > _layers.TOGETHER > math.prod(shapes[-2])
+    keys = jax.random.split(jax.random.key(3), len(shapes))
+    layers = _layers.normal(keys, shapes, biases=biases, dtype=jnp.float64)
+    for layer, key, shape in zip(layers, keys, shapes, strict=True):
+        weight_key, bias_key = jax.random.split(key)
+        expected = {"weight": jax.random.normal(weight_key, shape)}
+        if biases:
+            expected["bias"] = jax.random.normal(bias_key, shape[:1] if len(shape) > 1 else ())
+        jax.tree.map(np.testing.assert_array_equal, layer, expected)
