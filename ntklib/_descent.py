@@ -11,8 +11,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _checks, _integrator
+from ntklib import _checks, _integrator, _network
 from ntklib._network import Apply
+from ntklib.networks import Network
 
 MESSAGES = 100
 """Messages to the progress bar from each draw."""
@@ -36,7 +37,7 @@ class Descent:
 
 
 def gradient_descent(
-    apply: Apply,
+    network: Network | Apply,
     params: PyTree,
     inputs: Float[Array, "*b n d"],
     labels: Float[Array, "*b n"],
@@ -58,8 +59,8 @@ def gradient_descent(
     an `optax.GradientTransformation`, such as `optax.adam(1e-3)`.
 
     Args:
-      apply: (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d): any JAX function. It is compiled
-        once for each object and shape, so pass the same object for the same network.
+      network: the network, or any JAX function (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
+        It is compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         training: inputs, labels and nodes are converted to it.
       inputs: the training points x_i, shape (n, d); with draws also (b, n, d), one set a draw.
@@ -84,6 +85,7 @@ def gradient_descent(
       ValueError: wrong shapes, NaN or infinite values, bad steps, a rate that is not positive.
       RuntimeError: training left the finite numbers.
     """
+    apply, _ = _network.functions(network)
     dtype = _integrator.precision(params)
     count = _integrator.draw_count(params) if draws else 1
     wanted = _increasing_steps(steps)
@@ -109,7 +111,8 @@ def gradient_descent(
     if bool(jnp.any(broken)):
         raise RuntimeError(
             f"gradient descent left the finite numbers in {int(jnp.sum(broken))} of {count} "
-            "draw(s): lower the learning rate; where that doesn't help, check apply and the labels."
+            "draw(s): lower the learning rate; where that doesn't help, check the network and the "
+            "labels."
         )
     if not draws:
         saved = jax.tree.map(lambda leaf: leaf[0], saved)

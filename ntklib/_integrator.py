@@ -11,13 +11,20 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 from tqdm import tqdm
 
-from ntklib import _checks
+from ntklib import _checks, _empirical, _exponential, _network
 from ntklib._network import Apply
 from ntklib.measures import Measure
+from ntklib.networks import Network
 from ntklib.targets import Target
+
+METHODS = ("explicit", "exponential")
+
+JACOBIAN = 2**31
+"""Bytes of a Jacobian that the exponential method puts up with."""
 
 DELAY = 5.0
 """Seconds before a bar appears."""
@@ -101,14 +108,15 @@ def _tangent(apply: Apply, theta_0: PyTree, x: Array) -> Callable[[PyTree], Arra
     return lambda theta: start + tangent(jax.tree.map(jnp.subtract, theta, theta_0))
 
 
-_SETTINGS = ("apply", "linearized", "keep_params", "max_steps", "side_by_side", "progress")
+_SETTINGS = ("apply", "forward", "method", "linearized", "keep_params", "max_steps",
+             "side_by_side", "progress")  # fmt: skip
 
 
 @functools.partial(jax.jit, static_argnames=_SETTINGS)
 def integrate(
-    batch: PyTree, weights: Array, nodes: Array, wanted: Array, ts: Array, rtol: Array,
-    atol: Array, bar: Array, *, apply: Apply, linearized: bool, keep_params: bool, max_steps: int,
-    side_by_side: bool, progress: bool,
+    batch: PyTree, weights: Array, nodes: Array, node_weights: Array, wanted: Array, ts: Array,
+    rtol: Array, atol: Array, bar: Array, *, apply: Apply, forward: Any, method: str,
+    linearized: bool, keep_params: bool, max_steps: int, side_by_side: bool, progress: bool,
 ) -> tuple[dict[str, PyTree], Array, Array]:  # fmt: skip
     """Solves the flow of every draw of the batch (θ₀, points, labels, index)."""
 
@@ -120,46 +128,81 @@ def integrate(
 
         on_points, on_nodes = model(points), model(nodes)
 
-        def loss(theta: PyTree) -> Array:
-            return 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2)
+        def saved(theta: PyTree) -> dict[str, PyTree]:
+            residuals = {"residuals": on_nodes(theta) - wanted}
+            return residuals | {"params": theta} if keep_params else residuals
 
-        def descent(t: Any, theta: PyTree, args: Any) -> PyTree:
-            return jax.tree.map(jnp.negative, jax.grad(loss)(theta))
+        if method == "explicit":
+            return _explicit(
+                lambda theta: 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2), saved,
+                theta_0, ts, rtol, atol, max_steps, _Meter(bar, index) if progress else None,
+            )  # fmt: skip
+        start, unravel = ravel_pytree(theta_0)
+        roots, node_roots = jnp.sqrt(weights), jnp.sqrt(node_weights)
 
-        def save(t: Any, theta: PyTree, args: Any) -> dict[str, PyTree]:
-            saved = {"residuals": on_nodes(theta) - wanted}
-            return saved | {"params": theta} if keep_params else saved
+        def residual(theta: Array) -> Array:
+            return roots * (on_points(unravel(theta)) - labels)
 
-        meter = _Meter(bar, index) if progress else diffrax.NoProgressMeter()
-        solution = diffrax.diffeqsolve(
-            diffrax.ODETerm(descent),
-            diffrax.Tsit5(),
-            t0=jnp.zeros((), ts.dtype),
-            t1=ts[-1],
-            dt0=None,
-            y0=theta_0,
-            saveat=diffrax.SaveAt(ts=ts, fn=save),
-            stepsize_controller=diffrax.ClipStepSizeController(
-                diffrax.PIDController(rtol=rtol, atol=atol), step_ts=ts
-            ),
-            max_steps=max_steps,
-            throw=False,
-            progress_meter=meter,
-            # Nothing is differentiated backwards through the flow: a plain loop compiles faster.
-            adjoint=diffrax.ForwardMode(),
-        )
-        failed = solution.result != diffrax.RESULTS.successful
-        return solution.ys, solution.stats["num_steps"], failed
+        def gram(theta: Array) -> Array:
+            at = theta_0 if linearized else unravel(theta)
+            return jnp.outer(roots, roots) * _empirical.gram(
+                at, points, apply=apply, forward=forward
+            )
+
+        def changes(theta: Array, error: Array) -> tuple[Array, Array]:
+            seen = lambda each: (residual(each), node_roots * on_nodes(unravel(each)))  # noqa: E731
+            return jax.jvp(seen, (theta,), (error,))[1]
+
+        allowed = atol + rtol * jnp.linalg.norm(residual(start))
+
+        def size(theta: Array, error: Array) -> Array:
+            on_sample, elsewhere = map(jnp.linalg.norm, changes(theta, error))
+            return jnp.maximum(on_sample, elsewhere) / allowed
+
+        found, steps, failed = _exponential.flow(
+            residual, size, gram, start, ts, max_steps=max_steps,
+            report=lambda t: report(bar, index, t / ts[-1]) if progress else None,
+        )  # fmt: skip
+        return jax.lax.map(lambda theta: saved(unravel(theta)), found), steps, failed
 
     return over_draws(one, batch, side_by_side=side_by_side)
 
 
+def _explicit(
+    loss: Callable[[PyTree], Array], saved: Callable[[PyTree], PyTree], theta_0: PyTree, ts: Array,
+    rtol: Array, atol: Array, max_steps: int, meter: Any,
+) -> tuple[PyTree, Array, Array]:  # fmt: skip
+    """Solves the flow of a loss by Tsitouras's Runge–Kutta method."""
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda t, theta, args: jax.tree.map(jnp.negative, jax.grad(loss)(theta))),
+        diffrax.Tsit5(),
+        t0=jnp.zeros((), ts.dtype),
+        t1=ts[-1],
+        dt0=None,
+        y0=theta_0,
+        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, theta, args: saved(theta)),
+        stepsize_controller=diffrax.ClipStepSizeController(
+            diffrax.PIDController(rtol=rtol, atol=atol), step_ts=ts
+        ),
+        max_steps=max_steps,
+        throw=False,
+        progress_meter=meter or diffrax.NoProgressMeter(),
+        # Nothing is differentiated backwards through the flow: a plain loop compiles faster.
+        adjoint=diffrax.ForwardMode(),
+    )
+    failed = solution.result != diffrax.RESULTS.successful
+    return solution.ys, solution.stats["num_steps"], failed
+
+
 def solve(
-    apply: Apply, params: PyTree, target: Target, measure: Measure, times: Array, *,
-    sample: Array | None, draws: bool, rtol: float, atol: float, keep_params: bool,
+    network: Network | Apply, params: PyTree, target: Target, measure: Measure, times: Array, *,
+    sample: Array | None, draws: bool, method: str, rtol: float, atol: float, keep_params: bool,
     max_steps: int, progress: bool, linearized: bool,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    apply, forward = _network.functions(network)
     dtype = precision(params)
     ts = _checks.increasing_times(times).astype(dtype)
     _tolerances(rtol, atol, dtype)
@@ -168,14 +211,17 @@ def solve(
     points, weights = _training_set(measure, sample, dtype, count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     one_number_a_point(apply, start, nodes)
+    if method == "exponential" and forward is None:
+        _jacobian_fits(points.shape[1], start, dtype)
     labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
     batch = (start, points, labels.astype(dtype), jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with progress_bar(title, count, shown=progress) as bar:
         saved, steps, failed = jax.block_until_ready(
             integrate(
-                batch, weights, nodes, target(nodes).astype(dtype), ts, rtol, atol, bar,
-                apply=apply, linearized=linearized, keep_params=keep_params, max_steps=max_steps,
+                batch, weights, nodes, measure.weights.astype(dtype), target(nodes).astype(dtype),
+                ts, rtol, atol, bar, apply=apply, forward=forward, method=method,
+                linearized=linearized, keep_params=keep_params, max_steps=max_steps,
                 side_by_side=jax.default_backend() != "cpu", progress=progress,
             )
         )  # fmt: skip
@@ -183,7 +229,7 @@ def solve(
         raise RuntimeError(
             f"the flow stopped before t = {float(ts[-1])} in {int(jnp.sum(failed))} of {count} "
             f"draw(s): raise max_steps (now {max_steps}), shorten times, or loosen rtol and atol; "
-            "where values grew beyond all bounds, check apply and the target."
+            "where values grew beyond all bounds, check the network and the target."
         )
     if not draws:
         saved, steps = jax.tree.map(lambda leaf: leaf[0], (saved, steps))
@@ -209,6 +255,17 @@ def _training_set(
     if points.ndim == 2:
         points = jnp.broadcast_to(points, (count, *points.shape))
     return points, weights
+
+
+def _jacobian_fits(n: int, batched_params: PyTree, dtype: Any) -> None:
+    p = sum(leaf[0].size for leaf in jax.tree.leaves(batched_params))
+    size = n * p * dtype.itemsize
+    if size > JACOBIAN:
+        raise ValueError(
+            f"method 'exponential' would hold a Jacobian of {n} × {p} numbers, {size / 2**30:.1f} "
+            "GiB, since the layers of this network aren't known: pass a Network, a smaller sample, "
+            "or method='explicit'."
+        )
 
 
 def precision(params: PyTree) -> Any:
@@ -253,6 +310,6 @@ def one_number_a_point(
     shape = jax.eval_shape(apply, first, nodes).shape
     if shape != (nodes.shape[0],):
         raise ValueError(
-            f"apply must return one number a point, shape ({nodes.shape[0]},) for {where}, but "
+            f"network must return one number a point, shape ({nodes.shape[0]},) for {where}, but "
             f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
         )

@@ -7,7 +7,7 @@ any optimizer.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from ntklib._descent import Descent as Descent
 from ntklib._descent import gradient_descent as gradient_descent
 from ntklib._network import Apply
 from ntklib.measures import Measure
+from ntklib.networks import Network
 from ntklib.spectrum import Eigensystem
 from ntklib.targets import Target
 
@@ -40,7 +41,7 @@ class Trajectory:
 
 
 def gradient_flow(
-    apply: Apply,
+    network: Network | Apply,
     params: PyTree,
     target: Target,
     measure: Measure,
@@ -48,6 +49,7 @@ def gradient_flow(
     *,
     sample: Float[Array, "*b n d"] | None = None,
     draws: bool = False,
+    method: Literal["explicit", "exponential"] = "explicit",
     rtol: float = 1e-6,
     atol: float = 1e-9,
     linearized: bool = False,
@@ -59,13 +61,19 @@ def gradient_flow(
 
     $\Phi(\theta) = \frac{1}{2n}\sum_i (f(x_i;\theta) - f^*(x_i))^2$ over the sample; without a
     sample n = ∞, which means $\Phi(\theta) = \frac12\|f(\cdot;\theta) - f^*\|^2_{L^2(\rho)}$ by
-    the measure's quadrature. An explicit Runge–Kutta method of order 5 (Tsitouras 2011) with
-    adaptive steps, which also lands on every time asked for, so that no interpolation error adds
-    to the tolerance. The step is limited by stability: expect about T·λ₁/3 steps or more.
+    the measure's quadrature. Adaptive steps land on every time asked for, so that no interpolation
+    error adds to the tolerance.
+
+    - "explicit": a Runge–Kutta method of order 5 (Tsitouras 2011). The step is limited by
+      stability: expect about T·λ₁/3 steps or more.
+    - "exponential": a method of order 4 that solves the flow of a step's first tangent kernel
+      exactly (see `_exponential`). In the kernel regime the steps grow with time, and their number
+      hardly depends on T·λ₁; each takes 12 gradients, as many products with the Jacobian, and the
+      eigenvectors of an n × n Gram matrix. It pays for T·λ₁ of some hundreds and more.
 
     Args:
-      apply: (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d): any JAX function. It is compiled
-        once for each object and shape, so pass the same object for the same network.
+      network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d). It is
+        compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         integration.
       target: f*, from points (n, d) to values (n,).
@@ -75,10 +83,14 @@ def gradient_flow(
       draws: whether params (and sample, where there is one) have a leading axis of b draws. They
         run in one compiled call: on a CPU one after another, on a GPU side by side, each being
         the faster way there.
-      rtol: relative tolerance of a step, on every parameter.
-      atol: absolute tolerance of a step, on every parameter.
+      method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
+        layers' inputs and derivatives where the layers of a network are known, else a Jacobian.
+      rtol: relative tolerance of a step: on every parameter with the explicit method; with the
+        exponential one on the predictions, relative to the residual at the start, in L² of the
+        sample and of ρ.
+      atol: absolute tolerance of a step, on the same.
       linearized: whether f is linearized at θ₀, as `linearized_flow` says; JAX must then be able
-        to differentiate apply in forward mode.
+        to differentiate it in forward mode, as it must for the exponential method.
       keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
       max_steps: give up after this many steps.
       progress: whether a bar appears when the run is long.
@@ -89,20 +101,20 @@ def gradient_flow(
     Raises:
       TypeError: params, times or sample are not floating-point numbers, or params mix types.
       ValueError: wrong shapes, NaN or infinite values, bad times or tolerances, a tolerance below
-        the rounding of the parameters' type.
+        the rounding of the parameters' type, another method, or a Jacobian of more than 2 GiB.
       RuntimeError: max_steps was not enough, or the flow left the finite numbers.
     """
     return Trajectory(
         *_integrator.solve(
-            apply, params, target, measure, times, sample=sample, draws=draws, rtol=rtol,
-            atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
+            network, params, target, measure, times, sample=sample, draws=draws, method=method,
+            rtol=rtol, atol=atol, keep_params=keep_params, max_steps=max_steps, progress=progress,
             linearized=linearized,
         )
     )  # fmt: skip
 
 
 def linearized_flow(
-    apply: Apply,
+    network: Network | Apply,
     params: PyTree,
     target: Target,
     measure: Measure,
@@ -123,7 +135,7 @@ def linearized_flow(
     Returns:
       The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
     """
-    return gradient_flow(apply, params, target, measure, times, linearized=True, **options)
+    return gradient_flow(network, params, target, measure, times, linearized=True, **options)
 
 
 def kernel_flow(

@@ -24,7 +24,7 @@ def network_flows(
     times: Float[Array, " s"],
     key: Any,
     *,
-    draws: int,
+    draws: int | None = None,
     n: int | None = None,
     **options: Any,
 ) -> tuple[Trajectory, PyTree]:
@@ -35,8 +35,9 @@ def network_flows(
       target: f*.
       measure: ρ.
       times: where residuals are wanted, shape (s,).
-      key: a `jax.random.key`; the same key draws the same initializations whatever n is.
-      draws: how many repetitions b.
+      key: a `jax.random.key`, or b of them, which make a draw independent of the others beside it;
+        the same key draws the same initializations whatever n is.
+      draws: how many repetitions b; not needed with b keys.
       n: sample size; None for n = ∞.
       **options: passed to `dynamics.gradient_flow`, such as rtol or progress.
 
@@ -45,14 +46,18 @@ def network_flows(
       with a leading axis b.
 
     Raises:
-      ValueError: draws or n is less than 1; or as `dynamics.gradient_flow` does.
+      ValueError: draws or n is less than 1, draws is missing or not the number of keys; or as
+        `dynamics.gradient_flow` does.
     """
-    draws = _checks.whole_number("draws", draws, least=1)
-    init_key, sample_key = jax.random.split(key)
-    params = _initial(jax.random.split(init_key, draws), init=network.init)
-    sample = None if n is None else _samples(measure, sample_key, draws, n)
+    if jnp.ndim(key):
+        keys = _draw_keys(key, draws)
+        init_keys, sample_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+    else:
+        init_keys, sample_keys = (_draw_keys(each, draws) for each in jax.random.split(key))
+    params = _initial(init_keys, init=network.init)
+    sample = None if n is None else _samples(measure, sample_keys, n)
     flows = gradient_flow(
-        network.apply, params, target, measure, times, sample=sample, draws=True, **options
+        network, params, target, measure, times, sample=sample, draws=True, **options
     )
     return flows, params
 
@@ -64,7 +69,7 @@ def kernel_flows(
     times: Float[Array, " s"],
     key: Any,
     *,
-    draws: int,
+    draws: int | None = None,
     n: int,
     progress: bool = True,
 ) -> Float[Array, "b s q"]:
@@ -75,8 +80,8 @@ def kernel_flows(
       target: f*.
       measure: ρ.
       times: where residuals are wanted, shape (s,).
-      key: a `jax.random.key`.
-      draws: how many repetitions b.
+      key: a `jax.random.key`, or b of them, one for each sample.
+      draws: how many repetitions b; not needed with b keys.
       n: sample size.
       progress: whether a bar appears when the run is long.
 
@@ -84,13 +89,15 @@ def kernel_flows(
       r_t at the nodes, shape (b, s, q).
 
     Raises:
-      ValueError: draws or n is less than 1, or bad times.
+      ValueError: draws or n is less than 1, draws is missing or not the number of keys, or bad
+        times.
     """
-    samples = _samples(measure, key, _checks.whole_number("draws", draws, least=1), n)
+    keys = _draw_keys(key, draws)
+    samples = _samples(measure, keys, n)
     ts = _checks.increasing_times(times)
     labels = target(samples.reshape(-1, samples.shape[-1])).reshape(samples.shape[:-1])
-    batch = (samples, -labels, jnp.arange(draws))
-    with _integrator.progress_bar("kernel flow", draws, shown=progress) as bar:
+    batch = (samples, -labels, jnp.arange(keys.shape[0]))
+    with _integrator.progress_bar("kernel flow", keys.shape[0], shown=progress) as bar:
         return jax.block_until_ready(
             _kernel_flows(
                 batch, measure.nodes, -target(measure.nodes), ts, bar,
@@ -202,5 +209,18 @@ def initial_kernels(
     return jnp.stack(grams)
 
 
-def _samples(measure: Measure, key: Any, draws: int, n: int) -> Float[Array, "b n d"]:
-    return jax.vmap(lambda k: measure.sample(k, n))(jax.random.split(key, draws))
+def _draw_keys(key: Any, draws: int | None) -> Array:
+    """Returns one key a draw: those given, or `draws` of the one that is given."""
+    if draws is not None:
+        draws = _checks.whole_number("draws", draws, least=1)
+    if jnp.ndim(key) == 0:
+        if draws is None:
+            raise ValueError("draws is missing: say how many, or give one key for each draw.")
+        return jax.random.split(key, draws)
+    if draws is not None:
+        _checks.same_length("key", key.shape[0], "draws", draws)
+    return key
+
+
+def _samples(measure: Measure, keys: Array, n: int) -> Float[Array, "b n d"]:
+    return jax.vmap(lambda key: measure.sample(key, n))(keys)

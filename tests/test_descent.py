@@ -196,7 +196,7 @@ def test_bad_arguments_are_refused() -> None:
         descend(linear, many, jnp.stack([x, x]), y, draws=True)
     with refused("nodes' second axis has 2 entries and inputs' last has 3: they must agree."):
         descend(linear, theta, x, y, nodes=x[:, :2])
-    with refused("apply must return one number a point, shape (7,) for the nodes, but returns"):
+    with refused("network must return one number a point, shape (7,) for the nodes, but returns"):
         descend(linear, many.T, x, y)
     with refused("params must hold real floating-point numbers", TypeError):
         descend(linear, jnp.arange(3), x, y)

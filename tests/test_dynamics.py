@@ -173,10 +173,10 @@ def test_draws_are_single_runs(kind: Flow) -> None:
     batch = (params, samples, labels, jnp.arange(count))
     with _integrator.progress_bar("", count, shown=False) as bar:
         beside, steps, failed = _integrator.integrate(
-            batch, jnp.full(5, 0.2), CIRCLE.nodes, TARGET(CIRCLE.nodes), TIMES,
-            jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply,
-            linearized=kind is dynamics.linearized_flow, keep_params=True, max_steps=1000,
-            side_by_side=True, progress=False,
+            batch, jnp.full(5, 0.2), CIRCLE.nodes, CIRCLE.weights, TARGET(CIRCLE.nodes), TIMES,
+            jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply, forward=SMALL.forward,
+            method="explicit", linearized=kind is dynamics.linearized_flow, keep_params=True,
+            max_steps=1000, side_by_side=True, progress=False,
         )  # fmt: skip
     assert not jnp.any(failed)
     np.testing.assert_allclose(beside["residuals"], many.residuals, atol=1e-12, rtol=0)
@@ -323,12 +323,21 @@ def test_derivatives_at_the_start_are_taken_once() -> None:
     batch = (params, CIRCLE.nodes[None], labels[None], jnp.arange(1))
     for linearized in (False, True):
         run = functools.partial(
-            _integrator.integrate, apply=SMALL.apply, linearized=linearized, keep_params=False,
-            max_steps=100, side_by_side=True, progress=False,
+            _integrator.integrate, apply=SMALL.apply, forward=None, method="explicit",
+            linearized=linearized, keep_params=False, max_steps=100, side_by_side=True,
+            progress=False,
         )  # fmt: skip
         number = jnp.asarray(1e-6)
         program = jax.make_jaxpr(run)(
-            batch, CIRCLE.weights, CIRCLE.nodes, labels, TIMES, number, number, jnp.asarray(0)
+            batch,
+            CIRCLE.weights,
+            CIRCLE.nodes,
+            CIRCLE.weights,
+            labels,
+            TIMES,
+            number,
+            number,
+            jnp.asarray(0),
         )
         found = [inside for name, inside in loops(program.jaxpr) if name == "tanh"]
         assert found
@@ -438,7 +447,7 @@ def test_bad_arguments_of_a_flow_are_refused(kind: Flow) -> None:
 
     def run(**changes: Any) -> None:
         arguments: dict[str, Any] = {
-            "apply": linear, "params": theta_0, "target": TARGET, "measure": CIRCLE,
+            "network": linear, "params": theta_0, "target": TARGET, "measure": CIRCLE,
             "times": TIMES, "progress": False,
         }  # fmt: skip
         kind(**{**arguments, **changes})
@@ -481,10 +490,10 @@ def test_bad_arguments_of_a_flow_are_refused(kind: Flow) -> None:
     with refused("x must lie on the unit sphere, but one has norm 2"):
         run(sample=jnp.asarray([[2.0, 0.0]]))
     with refused(
-        "apply must return one number a point, shape (12,) for the measure's nodes, but returns "
+        "network must return one number a point, shape (12,) for the measure's nodes, but returns "
         "shape (12, 1): check its last layer and, with several draws, pass draws=True."
     ):
-        run(apply=lambda theta, x: linear(theta, x)[:, None])
+        run(network=lambda theta, x: linear(theta, x)[:, None])
 
 
 @either_flow

@@ -80,6 +80,36 @@ def test_kernel_flows_are_kernel_flows(side_by_side: bool, monkeypatch: pytest.M
         np.testing.assert_allclose(got[draw], expected, atol=1e-12, rtol=0)
 
 
+def test_with_a_key_for_each_a_draw_does_not_depend_on_the_others() -> None:
+    keys = jax.random.split(jax.random.key(3), 4)
+    first, second = keys[:3], keys[jnp.asarray([3, 0, 2])]
+    runs, others = (
+        ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, chosen, n=4, progress=False)[0]
+        for chosen in (first, second)
+    )
+    np.testing.assert_allclose(
+        others.residuals[1:], runs.residuals[jnp.asarray([0, 2])], atol=1e-13, rtol=0
+    )
+    assert len(np.unique(np.asarray(runs.residuals)[:, -1, 0])) == 3
+    limits, other_limits = (
+        ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, chosen, n=5, progress=False)
+        for chosen in (first, second)
+    )
+    np.testing.assert_allclose(other_limits[1:], limits[jnp.asarray([0, 2])], atol=1e-13, rtol=0)
+    assert len(np.unique(np.asarray(limits)[:, -1, 0])) == 3
+
+
+def test_one_key_needs_a_number_of_draws_and_several_keys_agree_with_it() -> None:
+    key = jax.random.key(0)
+    with refused("draws is missing: say how many, or give one key for each draw."):
+        ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, key)
+    with refused("draws is missing: say how many, or give one key for each draw."):
+        ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, key, n=4)
+    keys = jax.random.split(key, 3)
+    with refused("key has 3 entries and draws has 2: they must agree."):
+        ensembles.network_flows(NETWORK, TARGET, CIRCLE, TIMES, keys, draws=2)
+
+
 def test_kernel_flows_show_a_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
