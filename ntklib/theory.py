@@ -1,4 +1,4 @@
-r"""Both sides of Theorem 1 and Corollary 2, and the least ε that makes them true.
+r"""Both sides of Theorem 1 and Corollary 2, the least ε that makes them true, and Corollary 5.
 
 Theorem 1 (Bowman and Montúfar 2022b): for a fixed continuous symmetric positive definite kernel
 K with eigenvalues σ₁ ≥ σ₂ ≥ …, widths $m = \tilde\Omega(T^4/\epsilon^2)$ and samples
@@ -10,18 +10,44 @@ $$\|P_k(r_t - e^{-T_K t}r_0)\|^2 \le \Big[\frac{1-e^{-\sigma_k t}}{\sigma_k}\Big
 
 Corollary 2 is the case K = K^∞ with the bracket replaced by ε. The constants in Ω̃ are not given,
 so what can be measured is ε̂, the least ε for which both hold in a given run.
+
+Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are learned to ε:
+`stopping_time`, `least_size` and `growth` measure it, and `plan` uses it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _requirements, ensembles, kernels
+from ntklib._guarantees import LeastSize, growth, leading_modes, least_size, stopping_time
+from ntklib._requirements import Plan, Requirement
 from ntklib.dynamics import damping_factor, ideal_flow
-from ntklib.spectrum import Eigensystem
+from ntklib.measures import Measure
+from ntklib.networks import Network
+from ntklib.spectrum import Eigensystem, nystrom
+from ntklib.targets import Target
 
-__all__ = ["Comparison", "compare", "damping_factor"]
+__all__ = [
+    "Comparison",
+    "LeastSize",
+    "Plan",
+    "Requirement",
+    "compare",
+    "damping_factor",
+    "growth",
+    "leading_modes",
+    "least_size",
+    "plan",
+    "stopping_time",
+]
+
+PILOT_TIMES = 12
+"""Times up to T at which a pilot compares."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,3 +176,74 @@ def _with_rank(array: Array, ndim: int) -> Array:
 
 def _running_supremum(values: Float[Array, "*b s"]) -> Float[Array, "*b s"]:
     return jnp.maximum.accumulate(values, axis=-1)
+
+
+def plan(
+    network: Callable[[int], Network],
+    target: Target,
+    measure: Measure,
+    epsilon: float,
+    key: Any,
+    *,
+    modes: int | None = None,
+    pilot: tuple[int, int] = (64, 64),
+    draws: int = 32,
+    share: float = 0.9,
+    level: float = 0.9,
+    **options: Any,
+) -> Plan:
+    r"""How wide, how many samples and how long, to learn the top k eigenfunctions to ε.
+
+    $\|P_k r_T\| \le \|P_k e^{-T_{K^\infty}T}r_0\| + \|P_k(r_T - e^{-T_{K^\infty}T}r_0)\|$, and each
+    may be √ε/2. The first is by $T = \log(2\|f^*\|_\infty/\sqrt\epsilon)/\sigma_k$. The square of
+    the second, ε/4, is shared between width and samples, whose mean squared errors add up: a pilot
+    at (m, ∞) and one at (∞, n) measure them. From there, `measured` goes on like one over the
+    size, which experiments show and no theorem says, and `guaranteed` at Corollary 2's rate.
+
+    Args:
+      network: width ↦ network with antisymmetric initialization.
+      target: f*.
+      measure: ρ; T_{K^∞} is decomposed on its nodes.
+      epsilon: ε > 0, of the squared norm.
+      key: a `jax.random.key`.
+      modes: k; by default the least with ‖(I−P_k)f*‖² ≤ ε, never cutting a multiple eigenvalue.
+      pilot: m and n of the two pilots.
+      draws: of each pilot.
+      share: of draws that shall succeed.
+      level: of the intervals, which are of the pilots' draws and not of the assumed rate.
+      **options: passed to `dynamics.gradient_flow`.
+
+    Returns:
+      The plan.
+
+    Raises:
+      ValueError: epsilon is not positive, modes is out of range or its eigenvalue is 0, the
+        target is outside the span, or as `ensembles.network_flows`.
+    """
+    wide = network(pilot[0])
+    system = nystrom(kernels.analytic(wide, measure.nodes), measure)
+    labels = target(measure.nodes)
+    k = leading_modes(system, labels, epsilon) if modes is None else modes
+    top = system.leading(k)
+    sigma = _checks.positive(f"eigenvalue {k} of the kernel", top.values[-1])
+    time = stopping_time(sigma, jnp.max(jnp.abs(labels)), np.sqrt(epsilon) / 2)
+    times = jnp.geomspace(min(0.01 / float(top.values[0]), time / 100), time, PILOT_TIMES)
+
+    flows, _ = ensembles.network_flows(
+        wide, target, measure, times, key, draws=draws, **{"method": "exponential", **options}
+    )
+    sampled = ensembles.kernel_flows(
+        wide.kernel, target, measure, times, key, draws=draws, n=pilot[1]
+    )
+
+    def needed(size: int, residuals: Array) -> Requirement:
+        run = compare(residuals, -labels, times, system)
+        deviation, least = run.projected[:, -1, k - 1], run.projected_epsilon[:, -1]
+        return _requirements.requirement(
+            size, np.asarray(deviation), np.asarray(least), float(run.damping[-1, k - 1]),
+            epsilon / 8, share=share, level=level,
+        )  # fmt: skip
+
+    left_out = float(measure.inner(labels, labels) - jnp.sum(top.coefficients(labels) ** 2))
+    width, samples = needed(pilot[0], flows.residuals), needed(pilot[1], sampled)
+    return Plan(epsilon, k, sigma, max(left_out, 0.0), time, width, samples, share, level)
