@@ -25,6 +25,8 @@ export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export JUPYTER_PREFER_ENV_PATH := 1
 # Compiling a chapter's programs takes longer than running them, so they are kept between runs.
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+# Cells of studies that chapters have run.
+export NTKLIB_CACHE ?= $(CURDIR)/.cache/studies
 export NTKLIB_SCALE := $(SCALE)
 
 .PHONY: help
@@ -36,6 +38,10 @@ help: ## list the targets
 book: .venv/.synced ## run every chapter and build the book in _build/html
 	@.venv/bin/jupyter-book build --all -W --keep-going . ; \
 	echo "Built in $$SECONDS s. Open file://$(CURDIR)/_build/html/index.html"
+
+# OpenBLAS's threads wait for each other in busy loops. Where as many processes as cores run tests,
+# that made the eigenvectors of a 256 × 256 matrix take 20 times as long.
+test quick: export OPENBLAS_NUM_THREADS := 1
 
 .PHONY: test
 test: lint ## lint, then test the library, the project, the book and every chapter (ARGS for pytest)

@@ -7,16 +7,15 @@
   plotly.js, on the pages that have a figure with a slider.
 """
 
-import hashlib
+import importlib.util
 import json
 import os
-import platform
 import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,20 +33,8 @@ from sphinx.util.docutils import SphinxDirective
 CLAIM_MIME_TYPE = "application/vnd.ntklib.claim+json"
 HOLDS = ("holds", "holds, conservative")
 SCALES = ("quick", "book", "full")
-# Packages whose version can change a number or a figure.
-NUMERICAL_PACKAGES = (
-    "diffrax",
-    "jax",
-    "jax-cuda12-plugin",
-    "jax-cuda13-plugin",
-    "jaxlib",
-    "matplotlib",
-    "neural-tangents",
-    "numpy",
-    "optax",
-    "plotly",
-    "scipy",
-)
+# Packages whose version can change a figure, besides those that can change a number.
+PLOTTING_PACKAGES = ("matplotlib", "plotly")
 # The parts of MathJax that a browser can ask for with the entry file below.
 MATHJAX_ENTRY = "tex-mml-chtml.js"
 MATHJAX_PARTS = (
@@ -71,28 +58,32 @@ logger = logging.getLogger(__name__)
 # ---- execution ---------------------------------------------------------------------------------
 
 
+def _library_file(name: str) -> Any:
+    """Executes one Python file of the library: the whole package would bring JAX into Sphinx."""
+    package = importlib.util.find_spec("ntklib")
+    if package is None or package.origin is None:
+        raise ExtensionError("ntklib is not installed: run this book by `make book`")
+    path = Path(package.origin).with_name(f"{name}.py")
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise ExtensionError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+_fingerprint = _library_file("_fingerprint")
+
+
 def environment() -> dict[str, str]:
     """Returns what an executed notebook depends on besides its own text and `ntklib`."""
-    versions = {
-        "python": platform.python_version(),
-        "platforms": os.environ.get("JAX_PLATFORMS", ""),
-    }
-    for package in NUMERICAL_PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "absent"
-    return versions
+    platforms = {"platforms": os.environ.get("JAX_PLATFORMS", "")}
+    return platforms | dict(_fingerprint.environment(*PLOTTING_PACKAGES))
 
 
 def fingerprint(root: Path, versions: Mapping[str, str]) -> str:
     """Returns a short hash of every Python file below `root/ntklib` and of `versions`."""
-    files = {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in (root / "ntklib").rglob("*.py")
-    }
-    content = json.dumps([files, dict(versions)], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return str(_fingerprint.digest([_fingerprint.of_sources(root / "ntklib"), dict(versions)]))
 
 
 def at_scale(notebook: str, scale: str) -> str:

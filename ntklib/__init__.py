@@ -6,6 +6,9 @@ residual of a trained network and of its ideal limits, `ensembles` many independ
 both sides of the theorems, `rates` the exponents, `learning` the half times, `claims` what was
 measured, and `plots` shows it.
 
+`study` and `studies`, sweeps over grids of sizes and seeds, and `interactive`, figures with a
+slider, are imported by name: they load packages that the others can do without.
+
 Spectra and differences of trajectories need double precision: run
 `jax.config.update("jax_enable_x64", True)` before the first array is made.
 """

@@ -1,0 +1,142 @@
+"""One call of a study's function: what it is given, in which precision, what it may return."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from ntklib import _fingerprint, _memory
+from ntklib._cache import Arrays
+
+Cell = Callable[..., Mapping[str, Any]]
+"""(point, seeds, **settings) ↦ arrays by name, each with a leading axis over the seeds."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The settings of JAX that decide how numbers are rounded.
+
+    Attributes:
+      x64: whether double precision is on.
+      matmul: JAX's default precision of matrix products; None for the device's own.
+    """
+
+    x64: bool
+    matmul: str | None
+
+    @classmethod
+    def current(cls) -> "Precision":
+        """Returns the one that JAX is in."""
+        matmul: str | None = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009
+        return cls(bool(jax.config.read("jax_enable_x64")), matmul)
+
+    @contextlib.contextmanager
+    def active(self) -> Iterator[None]:
+        """Puts this thread into it."""
+        if self == Precision.current():  # what is compiled already stays of use
+            yield
+            return
+        with jax.enable_x64(self.x64), jax.default_matmul_precision(self.matmul):
+            yield
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call of a study's function, for this process or another one.
+
+    Attributes:
+      cell: the function.
+      point: the value of each axis.
+      seeds: of the batch.
+      settings: its keyword arguments.
+      outer: names of the variables that have no axis over the seeds.
+      precision: to compute in.
+      function: fingerprint of the function's source.
+      library: fingerprint of the library.
+      device: kind of the device to compute on.
+    """
+
+    cell: Cell
+    point: dict[str, Any]
+    seeds: tuple[int, ...]
+    settings: dict[str, Any]
+    outer: tuple[str, ...]
+    precision: Precision
+    function: str
+    library: str
+    device: str
+
+
+def device_kind() -> str:
+    """Returns the kind of the device that JAX computes on, such as "cpu"."""
+    return str(jax.devices()[0].device_kind)
+
+
+def evaluate(task: Task) -> Arrays:
+    """Calls the function and checks what it returns.
+
+    Raises:
+      TypeError: it returned no dict, or something that is no array of numbers or text.
+      ValueError: an array has no leading axis over the seeds.
+      Exception: whatever the function raises, with a note that names the cell.
+    """
+    try:
+        with task.precision.active():
+            found = task.cell(dict(task.point), np.asarray(task.seeds), **task.settings)
+            return _checked(found, task)
+    except Exception as problem:
+        problem.add_note(
+            f"In the cell {_memory.label(task.point)}, seeds {task.seeds[0]} to {task.seeds[-1]}."
+        )
+        raise
+
+
+def evaluate_elsewhere(task: Task) -> Arrays:
+    """Calls the function in a worker, which must have the same code and kind of device.
+
+    Raises:
+      RuntimeError: it has not.
+    """
+    own = {"ntklib": _fingerprint.LIBRARY, "device": device_kind()}
+    asked = {"ntklib": task.library, "device": task.device}
+    if task.cell.__module__ != "__main__":  # from there it comes with the task, source and all
+        own["function"], asked["function"] = _function(task.cell), task.function
+    differ = [name for name in own if own[name] != asked[name]]
+    if differ:
+        named = ", ".join(f"{name} ({own[name]}, not {asked[name]})" for name in differ)
+        raise RuntimeError(
+            f"this worker differs from the study's process in {named}: give both the same code "
+            "and packages, and start the worker anew."
+        )
+    return evaluate(task)
+
+
+# Of the code that this process imported, whatever its file says by now.
+_function = functools.cache(_fingerprint.of_function)
+
+
+def _checked(found: Any, task: Task) -> Arrays:
+    if not isinstance(found, Mapping) or not found:
+        raise TypeError(
+            "the study function must return a dict of arrays by name, "
+            f"got {type(found).__name__ if not isinstance(found, Mapping) else 'an empty one'}."
+        )
+    arrays = {}
+    for name, value in found.items():
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufU":
+            raise TypeError(
+                f"the study function returned {name!r} of type {array.dtype}: return arrays of "
+                "real numbers, True and False, or text."
+            )
+        if name not in task.outer and array.shape[:1] != (len(task.seeds),):
+            raise ValueError(
+                f"the study function returned {name!r} of shape {array.shape}: its first axis "
+                f"must count the {len(task.seeds)} seeds."
+            )
+        arrays[str(name)] = array
+    return arrays

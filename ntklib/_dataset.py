@@ -1,0 +1,181 @@
+"""The grid of a study before it is computed, and its dataset afterwards."""
+
+import json
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from ntklib import _cache, _memory
+from ntklib._cache import Arrays
+
+if TYPE_CHECKING:
+    from ntklib._plan import Job, Plan
+    from ntklib.study import Axis, Variable
+
+MOST_SEEDS = 2**32
+"""Keys of JAX take 32 bits."""
+
+
+def grid(
+    known: Mapping[str, "Axis"], given: Mapping[str, Sequence[Any]], scale: str
+) -> dict[str, tuple[Any, ...]]:
+    """Returns the values of every axis as Python's own numbers or text.
+
+    Those that are given for an axis that the study has become of its own type.
+
+    Raises:
+      ValueError: unknown, empty or repeated values, of several types, or an axis named seed.
+    """
+    if "seed" in given:
+        raise ValueError("the axis seed is not among axes: give it as seeds=.")
+    unknown = [name for name in given if known and name not in known]
+    if unknown:
+        raise ValueError(
+            f"the study has no axis {', '.join(unknown)}: choose from {', '.join(known)}."
+        )
+    chosen = {name: given.get(name, axis.values.get(scale, ())) for name, axis in known.items()}
+    chosen.update(given)
+    return {name: _axis(name, list(values), known.get(name)) for name, values in chosen.items()}
+
+
+def _axis(name: str, values: list[Any], axis: "Axis | None") -> tuple[Any, ...]:
+    if not values:
+        raise ValueError(f"the axis {name} is empty: give at least one value.")
+    array = np.asarray(values)
+    if array.ndim != 1 or array.dtype.kind not in "biufU":
+        raise ValueError(f"the axis {name} must list numbers or names, got {values}.")
+    if len({isinstance(value, str) for value in values}) > 1:
+        raise ValueError(f"the axis {name} mixes names and numbers: {values}.")
+    if axis is not None:
+        array = _of_kind(name, array, axis)
+    if len(np.unique(array)) < len(array):
+        raise ValueError(f"the axis {name} has a value twice: {array.tolist()}.")
+    return tuple(array.tolist())
+
+
+def _of_kind(name: str, array: np.ndarray, axis: "Axis") -> np.ndarray:
+    """Returns values as the type of the axis' own, if that changes none of them."""
+    own = np.asarray([value for each in axis.values.values() for value in each])
+    if own.dtype.kind == "U" and array.dtype.kind == "U":
+        return array
+    if "U" not in (own.dtype.kind, array.dtype.kind):
+        with np.errstate(invalid="ignore"):  # ∞ is no whole number
+            cast = array.astype(own.dtype)
+        if np.array_equal(cast, array):
+            return cast
+    raise ValueError(f"the axis {name} takes values such as {own[0]}, got {array.tolist()}.")
+
+
+def seeds(given: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Returns the seeds: those of a sequence, or so many from 0.
+
+    Raises:
+      TypeError: a seed is no whole number.
+      ValueError: there is none, one is repeated, or not between 0 and 2³² − 1.
+    """
+    if given is None:
+        raise ValueError("seeds is missing: say how many, such as seeds=16.")
+    try:
+        listed = range(operator.index(given))  # type: ignore[arg-type]
+    except TypeError:
+        listed = given  # type: ignore[assignment]
+    chosen = tuple(operator.index(seed) for seed in listed)
+    if not chosen:
+        raise ValueError(f"seeds must be at least 1, got {given}.")
+    if len(set(chosen)) < len(chosen):
+        raise ValueError(f"seeds has one twice: {list(chosen)}.")
+    if min(chosen) < 0 or max(chosen) >= MOST_SEEDS:
+        raise ValueError(f"seeds must lie between 0 and 2**32 - 1, got {list(chosen)}.")
+    return chosen
+
+
+def coordinates(variables: Mapping[str, "Variable"]) -> list[str]:
+    """Returns which variables hold the coordinates of a further dimension."""
+    dims = {dim for variable in variables.values() for dim in variable.dims}
+    return [name for name in variables if name in dims]
+
+
+def check(plan: "Plan", first: Arrays, arrays: Arrays, job: "Job") -> None:
+    """Checks that a cell's arrays fit the study and the first cell's.
+
+    Raises:
+      ValueError: other variables than the study or the first cell has, arrays of another shape or
+        with another number of axes, or other coordinates.
+    """
+    known = plan.study.variables
+    names = set(known or first)
+    where = f"the cell {_memory.label(job.point)}, seeds {job.seeds[0]} to {job.seeds[-1]},"
+    if set(arrays) != names:
+        raise ValueError(
+            f"{where} returned {', '.join(sorted(arrays))} and should return "
+            f"{', '.join(sorted(names))}."
+        )
+    outer = coordinates(known)
+    for name, array in arrays.items():
+        if array.shape != first[name].shape:
+            raise ValueError(
+                f"{where} returned {name!r} of shape {array.shape}, another one of shape "
+                f"{first[name].shape}: they must agree."
+            )
+        dims = known[name].dims if known else ()
+        further = array.ndim - (name not in outer)
+        if further != len(dims):
+            raise ValueError(
+                f"{where} returned {name!r} with {further} axes after that of the seeds, and the "
+                f"study names {len(dims)}: name them in its variables (dims)."
+            )
+        if name in outer and not np.array_equal(array, first[name]):
+            raise ValueError(f"{where} returned other coordinates {name!r} than another one.")
+
+
+def assemble(
+    plan: "Plan", found: Sequence[Arrays], device: str, about: Mapping[str, Any]
+) -> xr.Dataset:
+    """Puts the arrays of all cells in place."""
+    known = plan.study.variables
+    outer = coordinates(known)
+    coords: dict[str, Any] = {
+        name: (name, np.asarray(values), _attributes(plan.study.axes.get(name)))
+        for name, values in plan.axes.items()
+    }
+    coords["seed"] = ("seed", np.asarray(plan.seeds), {"units": "1", "long_name": "seed"})
+    coords |= {n: (known[n].dims, found[0][n], _attributes(known[n])) for n in outer}
+    data = {
+        name: (
+            (*plan.axes, "seed", *(known[name].dims if known else ())),
+            _in_place(plan, [arrays[name] for arrays in found]),
+            _attributes(known.get(name)),
+        )
+        for name in known or found[0]
+        if name not in outer
+    }
+    configuration = plan.common(device) | {
+        "axes": _cache.plain("axes", dict(plan.axes)),
+        "seeds": list(plan.seeds),
+        "batch": plan.study.batch,
+    }
+    attrs = {
+        "title": plan.study.name,
+        "description": plan.study.description,
+        "configuration": json.dumps(configuration, ensure_ascii=False),
+        "run": json.dumps(about),
+    }
+    return xr.Dataset(data, coords, attrs)
+
+
+def _in_place(plan: "Plan", parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns all cells' arrays as one: the grid's axes first, then the seeds asked for."""
+    batches = sorted({job.seeds for job in plan.jobs})
+    whole = np.stack(parts)  # (points × batches, seeds of a batch, ...), points first
+    sizes = [len(values) for values in plan.axes.values()]
+    rest = whole.shape[2:]
+    by_seed = whole.reshape(*sizes, len(batches) * plan.study.batch, *rest)
+    places = {seed: place for place, seed in enumerate(s for batch in batches for s in batch)}
+    return by_seed.take([places[seed] for seed in plan.seeds], axis=len(sizes))
+
+
+def _attributes(named: "Axis | Variable | None") -> dict[str, str]:
+    return {} if named is None else {"units": named.unit, "long_name": named.long_name}

@@ -1,0 +1,115 @@
+"""How much memory there is for a cell, and the refusal when it needs more."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import psutil
+
+SHARE = 0.7
+"""Of the available memory that a cell may take by default."""
+
+# Where Linux says what a container may use and uses: version 2 of control groups, then 1.
+_LIMITS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+Point = Mapping[str, Any]
+
+
+def available() -> int:
+    """Returns the bytes that JAX's device has left: of a GPU, or of this machine or container."""
+    statistics = jax.devices()[0].memory_stats()
+    if statistics is not None and "bytes_limit" in statistics:
+        return int(statistics["bytes_limit"]) - int(statistics.get("bytes_in_use", 0))
+    left = int(psutil.virtual_memory().available)
+    for limit, used in _LIMITS:
+        try:
+            left = min(left, int(Path(limit).read_text()) - int(Path(used).read_text()))
+        except (OSError, ValueError):  # no container, or one without a limit ("max")
+            continue
+    return max(left, 0)
+
+
+def require(
+    points: Sequence[Point], estimate: Callable[[Point], float], budget: float, batch: int
+) -> None:
+    """Refuses a study that has a cell too large for the budget.
+
+    Args:
+      points: the cells that are to be computed.
+      estimate: cell ↦ bytes.
+      budget: bytes.
+      batch: seeds in a call, for the message.
+
+    Raises:
+      MemoryError: a cell needs more; the message says which one, how much, and what to lower.
+    """
+    needs = [float(estimate(point)) for point in points]
+    if not needs or max(needs) <= budget:
+        return
+    at = needs.index(max(needs))
+    worst, need = points[at], needs[at]
+    best = _best_change(points, worst, estimate)
+    advice = "lower the batch"
+    if best is not None:
+        axis, value, left = best
+        advice = f"lower {axis} (at {axis}={value} it needs {shown(left)}) or the batch"
+    raise MemoryError(
+        f"the cell {label(worst)} needs about {shown(need)} for {batch} seed(s) at a time, more "
+        f"than the budget of {shown(budget)}: {advice}, or raise the budget (memory)."
+    )
+
+
+def _best_change(
+    points: Sequence[Point], worst: Point, estimate: Callable[[Point], float]
+) -> tuple[str, Any, float] | None:
+    """Returns the axis whose least value helps most, that value, and what is then needed."""
+    changes = []
+    for axis, value in worst.items():
+        if isinstance(value, bool | str):
+            continue
+        least = min(point[axis] for point in points)
+        left = float(estimate({**worst, axis: least}))
+        if left < float(estimate(worst)):
+            changes.append((axis, least, left))
+    return min(changes, key=lambda change: change[2], default=None)
+
+
+def label(point: Point) -> str:
+    """Returns a grid point as a message shows it."""
+    return ", ".join(f"{axis}={value}" for axis, value in point.items()) or "(the only one)"
+
+
+def shown(size: float) -> str:
+    """Returns a number of bytes as a message shows it."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} TiB"
+
+
+def parse(text: str) -> float:
+    """Returns the bytes of a size such as "6GiB", "500 MB" or "2e9".
+
+    Raises:
+      ValueError: it is no size.
+    """
+    units = {"k": 1, "m": 2, "g": 3, "t": 4}
+    number = text.strip().lower().removesuffix("b")
+    base = 1024 if number.endswith("i") else 1000
+    number = number.removesuffix("i")
+    factor = float(base) ** units[number[-1]] if number and number[-1] in units else 1.0
+    try:
+        size = float(number.rstrip("kmgt")) * factor
+    except ValueError:
+        size = 0.0
+    if not 0 < size < float("inf"):
+        raise ValueError(f"{text!r} is no size: give bytes, or such as 500MB or 6GiB.")
+    return size

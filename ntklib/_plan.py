@@ -1,0 +1,117 @@
+"""A study with every choice made: its cells, and what determines each."""
+
+import inspect
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ntklib import _cache, _checks, _dataset, _fingerprint
+from ntklib._cells import Precision, Task
+from ntklib.claims import SCALES
+
+if TYPE_CHECKING:
+    from ntklib.study import Study
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell: a grid point and a batch of seeds."""
+
+    point: Mapping[str, Any]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study with every choice made."""
+
+    study: "Study"
+    axes: Mapping[str, tuple[Any, ...]]
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Any]
+    precision: Precision
+    function: str
+    jobs: tuple[Job, ...]
+
+    def common(self, device: str) -> dict[str, Any]:
+        """Returns what determines all cells alike, as JSON can hold it."""
+        return {
+            "study": self.study.name,
+            "function": f"{self.study.cell.__module__}.{self.study.cell.__qualname__}",
+            "function_fingerprint": self.function,
+            "settings": _cache.plain("settings", self.settings),
+            "ntklib_fingerprint": _fingerprint.LIBRARY,
+            "device": device,
+            "x64": self.precision.x64,
+            "matmul_precision": self.precision.matmul,
+        }
+
+    def configuration(self, job: Job, device: str) -> dict[str, Any]:
+        """Returns what determines a cell."""
+        point = _cache.plain("axes", job.point)
+        return self.common(device) | {"point": point, "seeds": list(job.seeds)}
+
+    def task(self, job: Job, device: str) -> Task:
+        """Returns the call that computes a cell."""
+        return Task(
+            cell=self.study.cell,
+            point=dict(job.point),
+            seeds=job.seeds,
+            settings=dict(self.settings),
+            outer=tuple(_dataset.coordinates(self.study.variables)),
+            precision=self.precision,
+            function=self.function,
+            library=_fingerprint.LIBRARY,
+            device=device,
+        )
+
+    def work(self, index: int) -> float:
+        """Returns how long a cell takes, in any unit."""
+        estimate = self.study.work
+        return 1.0 if estimate is None else float(estimate(self.jobs[index].point, self.settings))
+
+
+def make(
+    study: "Study",
+    axes: Mapping[str, Sequence[Any]] | None,
+    seeds: int | Sequence[int] | None,
+    scale: str,
+    settings: Mapping[str, Any] | None,
+    batch: int | None,
+) -> Plan:
+    """Makes every choice that `study.run` leaves open, and checks the others."""
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}.")
+    function = _fingerprint.of_function(study.cell)
+    study = study if batch is None else replace(study, batch=batch)
+    size = _checks.whole_number("batch", study.batch, least=1)
+    grid = _dataset.grid(study.axes, dict(axes or {}), scale)
+    chosen = _dataset.seeds(study.seeds.get(scale) if seeds is None else seeds)
+    known = dict(study.settings.get(scale, {}))
+    known.update(settings or {})
+    _require_settings(study, known)
+    blocks = [
+        range(size * block, size * (block + 1)) for block in sorted({s // size for s in chosen})
+    ]
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    return Plan(
+        study=study, axes=grid, seeds=chosen, settings=known,
+        precision=Precision.current(), function=function,
+        jobs=tuple(Job(point, tuple(block)) for point in points for block in blocks),
+    )  # fmt: skip
+
+
+def _require_settings(study: "Study", settings: Mapping[str, Any]) -> None:
+    """Raises a ValueError unless the function takes these settings and needs no others."""
+    parameters = list(inspect.signature(study.cell).parameters.values())[2:]
+    named = [each for each in parameters if each.kind != each.VAR_KEYWORD]
+    unknown = set(settings) - {each.name for each in named}
+    if unknown and len(named) == len(parameters):
+        choices = ", ".join(each.name for each in named) or "none"
+        raise ValueError(
+            f"{study.name} has no setting {', '.join(sorted(unknown))}: choose from {choices}."
+        )
+    needed = [each.name for each in named if each.default is each.empty]
+    if missing := [name for name in needed if name not in settings]:
+        raise ValueError(f"the setting {', '.join(missing)} of {study.name} is missing.")

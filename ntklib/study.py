@@ -1,0 +1,228 @@
+"""A function over a grid of sizes and seeds: computed once, resumed when cut off, spread out.
+
+`run` calls a study function at every point of a grid, for a batch of seeds at a time, and gathers
+what it returns in an `xarray.Dataset` with named dimensions. Each call is saved in a file of its
+own as soon as it is done, under a fingerprint of all that determines it: the point, the seeds, the
+settings, the sources of ntklib and of the function, the numerical packages, the kind of device and
+the precision. So a run that was killed goes on where it stopped, and one with more sizes or more
+seeds computes only those.
+
+`joblib.Memory` would save results too, but as pickles, which run code when they are read, and under
+a function's arguments and its own text alone: it would hand out numbers of an older ntklib, of
+another device or of single precision. Hence a small format of our own (`ntklib._cache`).
+
+Any function of this form can be studied:
+
+>>> import numpy as np
+>>> def mean_error(point, seeds, *, scale=1.0):
+...     draws = [np.random.default_rng(seed).normal(0, scale, point["n"]) for seed in seeds]
+...     return {"error": np.array([abs(draw.mean()) for draw in draws])}
+>>> found = run(mean_error, {"n": [10, 100, 1000]}, seeds=16, settings={"scale": 2.0})
+>>> dict(found.sizes)
+{'n': 3, 'seed': 16}
+>>> bool((found.error.mean("seed").diff("n") < 0).all())
+True
+
+Units, further dimensions and an estimate of the memory are told by a `Study`. Those that the book
+uses are in `ntklib.studies`; `python -m ntklib study --help` runs them from a shell.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+import xarray as xr
+from tqdm import tqdm
+
+from ntklib import _cache, _checks, _cluster, _dataset, _fingerprint, _memory, _plan
+from ntklib._cache import Arrays, DamagedEntryWarning
+from ntklib._cells import Cell
+from ntklib._plan import Plan
+
+__all__ = ["Axis", "Cell", "DamagedEntryWarning", "Study", "Variable", "run"]
+
+DELAY = 5.0
+"""Seconds before a bar appears."""
+
+Point = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of a grid.
+
+    Attributes:
+      values: by scale: numbers, all whole or all floats, or names.
+      unit: of the values; "1" for pure numbers.
+      long_name: what it is.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    unit: str = "1"
+    long_name: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An array that a study function returns.
+
+    Attributes:
+      unit: "1" for pure numbers.
+      long_name: what it is.
+      dims: its axes after `seed`. A variable that bears the name of one of them holds its
+        coordinates: without an axis over the seeds, and the same in every cell.
+    """
+
+    unit: str = "1"
+    long_name: str = ""
+    dims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study function with what is known of it.
+
+    Attributes:
+      name: also of the folder in which its cells are saved.
+      description: a sentence.
+      cell: (point, seeds, **settings) ↦ arrays by name. `point` has the value of each axis, `seeds`
+        is an integer array of shape (b,), and each array has a leading axis over the seeds. The
+        result of a seed must not depend on the other seeds. It has to be defined with `def`, in a
+        file or notebook, and to depend on nothing but its arguments and what stands beside it.
+      axes: by name, in the order of the dataset's dimensions.
+      variables: what it returns, by name; empty for arrays over the seeds alone, without units.
+      settings: keyword arguments of the function by scale.
+      seeds: how many by scale.
+      batch: seeds in one call.
+      memory: (point, batch, settings) ↦ an estimate of the bytes that a call takes.
+      work: (point, settings) ↦ how long a call takes, in any unit, for the time left.
+    """
+
+    name: str
+    description: str
+    cell: Cell
+    axes: Mapping[str, Axis] = field(default_factory=dict)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    batch: int = 8
+    memory: Callable[[Point, int, Mapping[str, Any]], float] | None = None
+    work: Callable[[Point, Mapping[str, Any]], float] | None = None
+
+
+def run(
+    study: Study | Cell,
+    axes: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    scale: str = "book",
+    settings: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    cache: str | Path | None = None,
+    scheduler: str | None = None,
+    memory: SupportsFloat | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Computes a study, but for the cells that are saved.
+
+    Seeds are computed in whole batches of consecutive ones: 0 … b−1, b … 2b−1 and so on, of which
+    the dataset has those asked for. So the numbers of a seed are the same to the last bit whatever
+    else is asked for, a function is compiled for one number of seeds, and more seeds later leave
+    the saved batches as they are. Ask for multiples of the batch.
+
+    On a cluster the function's file must be importable by the workers, which have to have the same
+    ntklib and packages, as the scheduler does; with `dask worker --nthreads 1` a cell has a
+    worker's whole memory. Cells of a worker that dies go to another one; while there is none, they
+    wait. Results come back here and are saved on this machine, so no folder has to be shared.
+
+    Args:
+      study: the study, or its function alone.
+      axes: values of axes by name; the study's own for those that are not given.
+      seeds: how many, counted from 0, or which ones.
+      scale: which of the study's own values: "quick", "book" or "full".
+      settings: keyword arguments of the function, in addition to the study's own.
+      batch: seeds in one call; the study's own by default.
+      cache: folder of the saved cells. By default `NTKLIB_CACHE` from the environment, or else
+        the user's cache folder. Runs at the same time can share it.
+      scheduler: address of a Dask scheduler, such as "tcp://127.0.0.1:8786"; None for this process.
+      memory: bytes that a cell may take; by default 70 % of what the device has left (on a
+        cluster, the least over workers).
+      progress: whether a bar appears when the run is long.
+
+    Returns:
+      The dataset with the dimensions (*axes, seed, *further ones), units and names in the
+      attributes of coordinates and variables, and in its own attributes, as JSON: `configuration`,
+      which determines every number, and `run`, which tells of this run.
+
+    Raises:
+      ConnectionError: the scheduler can't be reached or is lost, or has no workers.
+      MemoryError: a cell would take more than `memory`.
+      RuntimeError: the workers have other code, packages or devices.
+      TypeError: values that a configuration can't hold, or a function that returns no arrays.
+      ValueError: empty or repeated values, unknown axes, or arrays that don't fit together.
+    """
+    plan = _plan.make(_as_study(study), axes, seeds, scale, settings, batch)
+    folder = Path(cache) if cache is not None else _cache.default_folder()
+    started = time.perf_counter()
+    with _cluster.pool(scheduler) as pool:
+        budget = _memory.SHARE * pool.memory if memory is None else memory
+        budget = _checks.positive("memory", budget)
+        saved = _cache.Cache(folder / plan.study.name)
+        configurations = [plan.configuration(job, pool.device) for job in plan.jobs]
+        done = {
+            index: arrays
+            for index, each in enumerate(configurations)
+            if (arrays := saved.load(each)) is not None
+        }
+        missing = [index for index in range(len(plan.jobs)) if index not in done]
+        if plan.study.memory is not None:
+            _require_memory(plan, missing, budget)
+        reused = len(done)
+        tasks = [plan.task(plan.jobs[index], pool.device) for index in missing]
+        with _bar(plan, done, shown=progress) as bar, closing(pool.results(tasks)) as results:
+            for position, arrays in results:
+                index = missing[position]
+                first = next(iter(done.values()), arrays)
+                _dataset.check(plan, first, arrays, plan.jobs[index])
+                saved.save(configurations[index], arrays)
+                done[index] = arrays
+                bar.update(plan.work(index))
+    for index, job in enumerate(plan.jobs):  # saved ones may be of another study with this cell
+        _dataset.check(plan, done[0], done[index], job)
+    about = {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "seconds": round(time.perf_counter() - started, 3),
+        "cells_computed": len(missing),
+        "cells_reused": reused,
+        "scheduler": scheduler,
+        "versions": _fingerprint.environment(),
+    }
+    return _dataset.assemble(plan, [done[i] for i in range(len(done))], pool.device, about)
+
+
+def _as_study(study: Study | Cell) -> Study:
+    if isinstance(study, Study):
+        return study
+    name = getattr(study, "__name__", "study").strip("<>")
+    return Study(name=name, description="", cell=study)
+
+
+def _require_memory(plan: Plan, missing: Sequence[int], budget: float) -> None:
+    estimate, batch = plan.study.memory, plan.study.batch
+    assert estimate is not None  # noqa: S101  (asked for only then)
+    points = {_memory.label(p): p for p in (plan.jobs[index].point for index in missing)}
+    _memory.require(
+        list(points.values()), lambda point: estimate(point, batch, plan.settings), budget, batch
+    )
+
+
+def _bar(plan: Plan, done: Mapping[int, Arrays], *, shown: bool) -> Any:
+    work = [plan.work(index) for index in range(len(plan.jobs))]
+    return tqdm(
+        total=sum(work), initial=sum(work[index] for index in done), delay=DELAY,
+        desc=f"{plan.study.name}, {len(plan.jobs)} cells", mininterval=0.5, disable=not shown,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]",
+    )  # fmt: skip

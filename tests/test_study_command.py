@@ -1,0 +1,174 @@
+"""`python -m ntklib study`: from a shell to a file, with errors that say what to do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from study_cells import logged
+
+from ntklib import __main__ as command
+from ntklib import studies
+from ntklib.study import Axis, Study
+
+ROOT = Path(__file__).parents[1]
+LINEAR = (
+    "study", "linear-width", "--scale", "quick", "--width", "4", "--samples", "5", "inf",
+    "--times", "3", "--horizon", "1", "--nodes", "8", "--batch", "1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A study that takes no time is the only one, and what it evaluates is noted here."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    tiny = Study(
+        "tiny", "Takes no time.", logged, {"n": Axis(dict.fromkeys(("quick", "book"), (1, 2)))},
+        settings={s: {"log": str(folder), "pause": 0.0} for s in ("quick", "book")},
+        seeds={"quick": 2, "book": 4}, batch=2, memory=lambda point, batch, _: 1e6 * point["n"],
+    )  # fmt: skip
+    monkeypatch.setattr(studies, "STUDIES", {"tiny": tiny})
+    monkeypatch.setenv("NTKLIB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def in_process(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Returns the exit status and what was written to stderr."""
+    try:
+        status = command.main(arguments)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    return status, capsys.readouterr().err
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "ntklib", *arguments], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ),
+    )  # fmt: skip
+
+
+# ---- in processes of their own -----------------------------------------------------------------
+
+
+def test_an_interrupted_study_goes_on_and_writes_its_dataset(tmp_path: Path) -> None:
+    out, cache = tmp_path / "found.nc", tmp_path / "cache"
+    arguments = (*LINEAR, "--seeds", "3", "--out", str(out), "--cache", str(cache))
+    process = start(*arguments)
+    deadline = time.monotonic() + 100
+    while not list(cache.rglob("*.npz")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate()
+    assert (process.returncode, output) == (command.INTERRUPTED, ""), errors
+    assert errors.endswith("Interrupted. What was done is saved: the same command goes on.\n")
+    assert not out.exists()
+    saved = len(list(cache.rglob("*.npz")))
+    assert 1 <= saved < 6
+    process = start(*arguments)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert f"{out}: {6 - saved} cells computed, {saved} reused" in output
+    found = xr.load_dataset(out, engine="h5netcdf")
+    assert dict(found.sizes) == {"architecture": 1, "width": 1, "samples": 2, "seed": 3, "time": 3}
+    assert found.epsilon.attrs["units"] == "1/time^2"
+    assert json.loads(found.attrs["configuration"])["x64"] is True
+    assert (found.epsilon > 0).all()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["found.nc"]
+
+
+# ---- in this process ---------------------------------------------------------------------------
+
+
+def test_help_lists_the_studies(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["study", "--help"])
+    output = " ".join(capsys.readouterr().out.split())
+    for name, chosen in studies.STUDIES.items():
+        assert f"{name} {chosen.description}" in output
+
+
+def test_help_lists_a_studys_axes_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["study", "linear-width", "--help"])
+    output = " ".join(capsys.readouterr().out.split())
+    assert "--samples VALUE [VALUE ...] samples n; at scale book: 16 32 64" in output
+    assert '--architecture VALUE [VALUE ...] architecture; at scale book: "fully' in output
+    assert "--horizon VALUE at scale book: 60.0" in output
+    assert "--scale {quick,book,full}" in output
+
+
+def test_options_choose_the_grid(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, errors = in_process(
+        ["study", "tiny", "--n", "3", "4", "5", "--seeds", "3", "--out", "a.nc"], capsys
+    )
+    assert (status, errors) == (0, "")
+    found = xr.load_dataset("a.nc", engine="h5netcdf")
+    assert (found.n.values.tolist(), found.sizes["seed"]) == ([3, 4, 5], 3)
+    assert (log.parent / "cache" / "tiny").is_dir()
+    assert command.main(["study", "tiny", "--scale", "quick", "--out", "b.nc"]) == 0
+    assert dict(xr.load_dataset("b.nc", engine="h5netcdf").sizes) == {"n": 2, "seed": 2}
+    assert "b.nc: 2 cells computed, 0 reused" in capsys.readouterr().out
+
+
+def test_a_damaged_cell_is_reported_in_a_line(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["study", "tiny", "--out", "a.nc"])
+    damaged = next(iter((tmp_path / "cache").rglob("*.npz")))
+    damaged.write_bytes(b"")
+    status, errors = in_process(["study", "tiny", "--out", "a.nc"], capsys)
+    assert status == 0
+    assert errors.startswith(f"warning: the saved cell {damaged} is damaged (")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["nothing"], "invalid choice: 'nothing' (choose from"),
+        (["tiny"], "the following arguments are required: --out"),
+        (["tiny", "--out", "a.csv"], "'a.csv' must end in .nc or .zarr."),
+        (["tiny", "--out", "no/a.nc"], "the folder no can't be written to."),
+        (["tiny", "--out", "a.nc", "--n", "many"], "argument --n: invalid int value: 'many'"),
+        (["tiny", "--out", "a.nc", "--seeds", "0"], "'0' is no whole number from 1 on."),
+        (["tiny", "--out", "a.nc", "--memory", "big"], "'big' is no size: give bytes, or such as"),
+        (["tiny", "--out", "a.nc", "--scale", "huge"], "invalid choice: 'huge'"),
+        (["tiny", "--out", "a.nc", "--n", "1", "1"], "error: the axis n has a value twice"),
+        (
+            ["tiny", "--out", "a.nc", "--memory", "1.5MB"],
+            "error: the cell n=2 needs about 1.91 MiB",
+        ),
+        (["tiny", "--out", "a.nc", "--scheduler", "x"], "error: scheduler must be an address such"),
+        (["tiny", "--out", "a.nc", "--log", "no"], "In the cell n=1, seeds 0 to 1."),
+    ],
+)
+def test_errors_say_what_to_do(
+    options: list[str], sentence: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, errors = in_process(["study", *options], capsys)
+    assert status in (1, 2)
+    assert sentence in errors
+    assert "Traceback" not in errors
+    assert not Path("a.nc").exists()
+
+
+@pytest.mark.parametrize(("file", "package"), [("a.zarr", "zarr"), ("a.nc", "h5py")])
+def test_a_format_that_nothing_writes_is_refused_before_computing(
+    file: str, package: str, log: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    status, errors = in_process(["study", "tiny", "--out", file], capsys)
+    assert status == 2
+    assert f"needs a package: pip install {package}." in errors
+    assert list(log.iterdir()) == []
