@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
 
 from ntklib import plots
 from ntklib.rates import Rate
@@ -124,3 +125,30 @@ def test_scree_draws_each_spectrum_relative_to_its_first_eigenvalue(ax: Axes) ->
         np.testing.assert_allclose(heights(line), expected, rtol=1e-12)
     plots.scree(ax, spectra, label="all of them")
     assert len(heights(ax.lines[-1])) == 4
+
+
+def test_level_map_has_one_scale_of_colours_for_prediction_and_measurement(ax: Axes) -> None:
+    widths, samples = np.asarray([4.0, 16.0, 64.0]), np.asarray([512.0, 64.0, 16.0])
+    measured = np.asarray([0.5, 0.1, 3.0])
+
+    def predicted(m: np.ndarray, n: np.ndarray) -> np.ndarray:
+        return 1 / m + 2 / n
+
+    mesh = plots.level_map(
+        ax, widths, samples, measured, predicted, xlabel="width m", ylabel="samples n"
+    )
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("width m", "samples n")
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    contours, discs = ax.collections[1:]
+    assert mesh.norm is discs.norm
+    np.testing.assert_array_equal(discs.get_array(), measured)
+    np.testing.assert_array_equal(discs.get_offsets(), np.stack([widths, samples], axis=1))
+    # The ground at the middle of the map, which is not symmetric in m and n.
+    corners = mesh.get_coordinates()
+    ground = np.asarray(mesh.get_array())
+    assert ground[10, 100] == pytest.approx(1 / corners[0, 100, 0] + 2 / corners[10, 0, 1], rel=0.1)
+    assert mesh.get_clim() == pytest.approx((ground.min(), 3.0))
+    assert isinstance(contours, QuadContourSet)
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        m, n = np.asarray(path.vertices).T
+        np.testing.assert_allclose(predicted(m, n), level, rtol=0.01)
