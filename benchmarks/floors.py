@@ -98,6 +98,11 @@ def flow(size: Size) -> list[Stage]:
     return [Stage("gradient", 4 * n * m * d + 4 * n * m)]
 
 
+def long_flow(size: Size) -> list[Stage]:
+    """A single step: the Gram matrix of one hidden layer, its eigenvalues, and a gradient."""
+    return [*dense_gram(size | {"d": 2}), *eigenvalues(size["n"]), *flow(size | {"d": 2})]
+
+
 def analytic(size: Size) -> list[Stage]:
     """The analytic Gram matrix: elementwise after X Xᵀ, so at least written once."""
     n, d = size["n"], size["d"]

@@ -15,6 +15,8 @@ _LENET_LIMIT = (
     "passes over memory in the convolutions, and eigenvalues, which both sides compute alike"
 )
 
+_LONG_LIMIT = "eigenvectors of the Gram matrix and twelve gradients a step, of which there are few"
+
 _FLOW_LIMIT = "tanh, which the floor leaves out, and passes over the 16 MB of hidden values"
 
 _figure2_dense = Job(
@@ -108,6 +110,32 @@ _flow = Job(
 )  # fmt: skip
 
 
+def _long_flow(name: str, n: int, horizon: int, reach: Reach, peer_horizon: int = 0) -> Job:
+    """To T·λ₁ = horizon; where it takes the peer long, it goes to peer_horizon only."""
+    size = {"n": n, "m": 1024, "horizon": horizon}
+    quick = {"n": 16, "m": 32, "horizon": 30}
+    note = ""
+    if peer_horizon:
+        size, quick = size | {"peer_horizon": peer_horizon}, quick | {"peer_horizon": 10}
+        note = (
+            "the peer's time is extrapolated linearly from those for half of peer_horizon and "
+            "all of it, as stability limits its steps; the results are compared there"
+        )
+    return Job(
+        name=name,
+        inputs=f"benchmarks.reference:{'long_flow_start' if peer_horizon else 'long_flow'}",
+        size=size | {"precision": "float64"},
+        quick=quick,
+        sides={
+            "ours": Side("ntklib, exponential", "benchmarks.ours:long_flow"),
+            "explicit": Side("ntklib, explicit", "benchmarks.ours:long_flow_explicit", note=note),
+        },
+        pairs=(Pair(name, "ours", "explicit", reach, _LONG_LIMIT),),
+        stages=floors.long_flow,
+        check=within(2e-6) if peer_horizon else against_reference(2e-6),
+    )
+
+
 def _analytic(activation: str, allowed: float) -> Job:
     name = f"analytic-{activation}"
     module = "benchmarks.peers_neural_tangents"
@@ -190,6 +218,9 @@ JOBS = {
         # them: one of the 2000 images then differs by 1e-4, where the median difference is 3e-8.
         _lenet("figure2-lenet-gram-float32", "float32", True, Reach(), 1e-3),
         _flow,
+        _long_flow("flow-long-1e3", 64, 10**3, Reach(error=1e-6)),
+        _long_flow("flow-long-1e4", 64, 10**4, Reach(5, error=1e-6)),
+        _long_flow("flow-long-1e4-1024", 1024, 10**4, Reach(5), peer_horizon=200),
         _analytic("erf", 1e-12),
         # On the diagonal arccos turns rounding ε into √ε.
         _analytic("relu", 1e-7),

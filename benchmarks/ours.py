@@ -1,14 +1,16 @@
 """ntklib's sides, as a reader of its documentation would write them."""
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import reference
 from benchmarks.inputs import lenet_parameters, load
 from benchmarks.worker import Outcome, Run
 from ntklib import dynamics, kernels, measures, networks, spectrum
@@ -108,6 +110,55 @@ def _flow(folder: Path, size: Size, apply: Callable[..., Any], seeds: int | None
         return Outcome({"residual": np.asarray(first[-1])}, units=evaluations)
 
     return run
+
+
+def long_flow(folder: Path, size: Size) -> Run:
+    """A flow of ntklib's own network by the exponential method."""
+    horizons = [size[name] for name in ("peer_horizon", "horizon") if name in size]
+    flow = _long_flow(folder, size, "exponential")
+
+    def run() -> Outcome:
+        return Outcome({"values": flow(horizons)})
+
+    return run
+
+
+def long_flow_explicit(folder: Path, size: Size) -> Run:
+    """The same by the explicit method, extrapolated from `peer_horizon` where there is one."""
+    flow = _long_flow(folder, size, "explicit")
+
+    def timed(horizon: float) -> tuple[np.ndarray, float]:
+        start = time.perf_counter()
+        return flow([horizon]), time.perf_counter() - start
+
+    def run() -> Outcome:
+        if "peer_horizon" not in size:
+            return Outcome({"values": flow([size["horizon"]])})
+        far = size["peer_horizon"]
+        _, brief = timed(far / 2)
+        values, long = timed(far)
+        # a + bT through both times, at the job's horizon.
+        seconds = long + (long - brief) / (far / 2) * (size["horizon"] - far)
+        return Outcome({"values": values}, seconds=seconds)
+
+    return run
+
+
+def _long_flow(
+    folder: Path, size: Size, method: Literal["explicit", "exponential"]
+) -> Callable[[list[float]], np.ndarray]:
+    """Returns horizons ↦ f at the nodes at the first of them, once all have been reached."""
+    measure, network = measures.circle(size["n"]), reference.circle_network(size)
+    params, (unit,) = reference.start(folder, size), load(folder, "unit")
+
+    def flow(horizons: list[float]) -> np.ndarray:
+        found = dynamics.gradient_flow(
+            network, params, reference.TARGET, measure, jnp.asarray(horizons) * unit,
+            method=method, progress=False,
+        )  # fmt: skip
+        return np.asarray(found.residuals[0] + reference.TARGET(measure.nodes))
+
+    return flow
 
 
 def analytic(folder: Path, size: Size) -> Run:

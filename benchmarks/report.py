@@ -11,7 +11,7 @@ HEADINGS = (
     "memory, MB", "first call +", "difference", "reach", "reached",
 )  # fmt: skip
 
-DIMENSIONS = ("n", "d", "m", "depth", "degree", "k", "peer_n")
+DIMENSIONS = ("n", "d", "m", "depth", "degree", "k", "peer_n", "horizon", "peer_horizon")
 """What the table shows of a size."""
 
 EXPLANATION = """\
