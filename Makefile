@@ -11,8 +11,9 @@ OWN_UV := .tools/uv-$(UV_VERSION)/bin/uv
 UV ?= $(OWN_UV)
 EXTRAS = $(EXTRA:%=--extra %)
 RUN := .venv/bin/python -m
-# Compiling, which takes most of the tests' time, keeps one core busy at a time.
-PARALLEL := --numprocesses=auto --dist=loadfile
+# Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order of
+# their names the chapters, few tests that take long, don't come last.
+PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 TORCH := .tools/torch
 TORCH_VERSION := 2.13.0
 
@@ -25,6 +26,8 @@ export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export JUPYTER_PREFER_ENV_PATH := 1
 # Compiling a chapter's programs takes longer than running them, so they are kept between runs.
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+# The small ones too, which every chapter needs.
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 # Cells of studies that chapters have run.
 export NTKLIB_CACHE ?= $(CURDIR)/.cache/studies
 export NTKLIB_SCALE := $(SCALE)
