@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _checks, _integrator, _network
+from ntklib import _checks, _integrator, _network, _progress
 from ntklib._network import Apply
 from ntklib.networks import Network
 
@@ -97,7 +97,7 @@ def gradient_descent(
     _integrator.one_number_a_point(apply, start, where, "the nodes")
     make, rate = _rule(optimizer, dtype)
     batch = (start, points, values, jnp.arange(count))
-    with _integrator.progress_bar("gradient descent", count, shown=progress) as bar:
+    with _progress.bar("gradient descent", count, shown=progress) as bar:
         saved = jax.block_until_ready(
             _descend(
                 batch, where, jnp.asarray(wanted), rate, bar, apply=apply, make=make,
@@ -143,7 +143,7 @@ def _descend(
                 # The number of the step is no part of the batch, so that the condition stays one.
                 jax.lax.cond(
                     k % every == 0,
-                    lambda: _integrator.report(bar, index, k / steps[-1]),
+                    lambda: _progress.report(bar, index, k / steps[-1]),
                     lambda: None,
                 )
             slope = jax.grad(loss)(theta)

@@ -1,21 +1,17 @@
-"""What `dynamics.gradient_flow` and `linearized_flow` share: checks, integration, progress bar."""
+"""What `dynamics.gradient_flow` and `linearized_flow` share: checks and integration."""
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import diffrax
-import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
-from tqdm import tqdm
 
-from ntklib import _checks, _empirical, _exponential, _network
+from ntklib import _checks, _empirical, _exponential, _network, _progress
 from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Network
@@ -26,43 +22,6 @@ METHODS = ("explicit", "exponential")
 JACOBIAN = 2**31
 """Bytes of a Jacobian that the exponential method puts up with."""
 
-DELAY = 5.0
-"""Seconds before a bar appears."""
-
-EVERY = 50
-"""Integrator steps between two messages from the compiled code."""
-
-# Compiled code can hold a number but no Python object, so open bars are found by number.
-_numbers = itertools.count()
-_open: dict[int, tuple[Any, list[float]]] = {}
-
-
-@contextmanager
-def progress_bar(title: str, draws: int, *, shown: bool) -> Iterator[Array]:
-    """Opens a bar over draws and yields the number by which compiled code knows it."""
-    number = next(_numbers)
-    with tqdm(total=draws, desc=title, delay=DELAY, mininterval=0.5, disable=not shown) as display:
-        display.bar_format = "{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
-        _open[number] = (display, [0.0] * draws)
-        try:
-            yield jnp.asarray(number, jnp.int32)
-        finally:
-            jax.effects_barrier()
-            display.update(draws - display.n)
-            del _open[number]
-
-
-def _advance(number: Any, draw: Any, fraction: Any) -> None:
-    display, fractions = _open[int(number)]
-    # Messages of one draw may overtake each other.
-    fractions[int(draw)] = max(fractions[int(draw)], float(fraction))
-    display.update(sum(fractions) - display.n)
-
-
-def report(number: Array, draw: Array, fraction: Any) -> None:
-    """Tells the bar, from inside compiled code, how far a draw is."""
-    jax.debug.callback(_advance, number, draw, fraction)
-
 
 def over_draws(one: Callable[[Any], Any], batch: PyTree, *, side_by_side: bool) -> PyTree:
     """Maps over a batch's leading axis.
@@ -71,34 +30,6 @@ def over_draws(one: Callable[[Any], Any], batch: PyTree, *, side_by_side: bool) 
     faster there for eight draws.
     """
     return jax.vmap(one)(batch) if side_by_side else jax.lax.map(one, batch)
-
-
-class _Meter(diffrax.AbstractProgressMeter[Array]):
-    """Reports how far one draw's integration is, as a fraction of its time span."""
-
-    number: Array
-    draw: Array
-
-    def init(self) -> Array:
-        """Starts counting steps."""
-        return jnp.zeros((), jnp.int32)
-
-    def step(self, state: Array, progress: Any) -> Array:
-        """Counts a step and reports now and then."""
-        # The count is the same for all draws side by side, so its maximum keeps the condition
-        # out of the batch: a batched one would send a message at every step.
-        due = eqxi.unvmap_max(state) % EVERY == EVERY - 1
-        jax.lax.cond(
-            eqxi.nonbatchable(due),
-            lambda: report(self.number, self.draw, progress),
-            lambda: None,
-        )
-        return state + 1
-
-    def close(self, state: Array) -> None:
-        """Reports that the draw is done."""
-        # Depends on the state, or it would be sent before the first step.
-        report(self.number, self.draw, jnp.where(state >= 0, 1.0, 0.0))
 
 
 def _tangent(apply: Apply, theta_0: PyTree, x: Array) -> Callable[[PyTree], Array]:
@@ -135,7 +66,8 @@ def integrate(
         if method == "explicit":
             return _explicit(
                 lambda theta: 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2), saved,
-                theta_0, ts, rtol, atol, max_steps, _Meter(bar, index) if progress else None,
+                theta_0, ts, rtol, atol, max_steps,
+                _progress.Meter(bar, index) if progress else None,
             )  # fmt: skip
         start, unravel = ravel_pytree(theta_0)
         roots, node_roots = jnp.sqrt(weights), jnp.sqrt(node_weights)
@@ -161,7 +93,7 @@ def integrate(
 
         found, steps, failed = _exponential.flow(
             residual, size, gram, start, ts, max_steps=max_steps,
-            report=lambda t: report(bar, index, t / ts[-1]) if progress else None,
+            report=lambda t: _progress.report(bar, index, t / ts[-1]) if progress else None,
         )  # fmt: skip
         return jax.lax.map(lambda theta: saved(unravel(theta)), found), steps, failed
 
@@ -216,7 +148,7 @@ def solve(
     labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
     batch = (start, points, labels.astype(dtype), jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
-    with progress_bar(title, count, shown=progress) as bar:
+    with _progress.bar(title, count, shown=progress) as bar:
         saved, steps, failed = jax.block_until_ready(
             integrate(
                 batch, weights, nodes, measure.weights.astype(dtype), target(nodes).astype(dtype),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ntklib import _checks, _empirical, _integrator, _network, kernels
+from ntklib import _checks, _empirical, _integrator, _network, _progress, kernels
 from ntklib._network import Apply
 from ntklib.dynamics import Trajectory, closed_form, gradient_flow
 from ntklib.measures import Measure
@@ -97,7 +97,7 @@ def kernel_flows(
     ts = _checks.increasing_times(times)
     labels = target(samples.reshape(-1, samples.shape[-1])).reshape(samples.shape[:-1])
     batch = (samples, -labels, jnp.arange(keys.shape[0]))
-    with _integrator.progress_bar("kernel flow", keys.shape[0], shown=progress) as bar:
+    with _progress.bar("kernel flow", keys.shape[0], shown=progress) as bar:
         return jax.block_until_ready(
             _kernel_flows(
                 batch, measure.nodes, -target(measure.nodes), ts, bar,
@@ -124,7 +124,7 @@ def _kernel_flows(
         flow = closed_form(kernel(points, points), kernel(nodes, points), residual, initial, ts)
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
-            _integrator.report(bar, index, jnp.where(jnp.isfinite(flow[-1, 0]), 1.0, 0.0))
+            _progress.report(bar, index, jnp.where(jnp.isfinite(flow[-1, 0]), 1.0, 0.0))
         return flow
 
     return _integrator.over_draws(one, batch, side_by_side=side_by_side)

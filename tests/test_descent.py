@@ -10,7 +10,7 @@ import optax
 import pytest
 from cases import points, refused
 
-from ntklib import _integrator, dynamics, measures, networks
+from ntklib import _progress, dynamics, measures, networks
 from ntklib.dynamics import Descent
 from ntklib.targets import FourierSum
 
@@ -146,7 +146,7 @@ def test_another_rate_compiles_nothing_again() -> None:
 def test_bar_is_told_of_every_draw_and_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, float]] = []
     monkeypatch.setattr(
-        _integrator, "_advance", lambda bar, draw, part: told.append((int(draw), float(part)))
+        _progress, "_advance", lambda bar, draw, part: told.append((int(draw), float(part)))
     )
     theta, x, y = problem()
     thetas = jnp.stack([theta, 2 * theta])

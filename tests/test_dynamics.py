@@ -12,7 +12,16 @@ import pytest
 from cases import by_name, points, refused
 from scipy import integrate, linalg
 
-from ntklib import _integrator, _neural_tangents, dynamics, kernels, measures, networks, spectrum
+from ntklib import (
+    _integrator,
+    _neural_tangents,
+    _progress,
+    dynamics,
+    kernels,
+    measures,
+    networks,
+    spectrum,
+)
 from ntklib.dynamics import Trajectory
 from ntklib.targets import FourierSum
 
@@ -171,7 +180,7 @@ def test_draws_are_single_runs(kind: Flow) -> None:
     count = 3
     labels = TARGET(samples.reshape(-1, 2)).reshape(count, 5)
     batch = (params, samples, labels, jnp.arange(count))
-    with _integrator.progress_bar("", count, shown=False) as bar:
+    with _progress.bar("", count, shown=False) as bar:
         beside, steps, failed = _integrator.integrate(
             batch, jnp.full(5, 0.2), CIRCLE.nodes, CIRCLE.weights, TARGET(CIRCLE.nodes), TIMES,
             jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply, forward=SMALL.forward,
@@ -381,7 +390,7 @@ def test_the_bar_appears_when_a_run_is_long(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reports: list[tuple[int, float]] = []
-    advance = _integrator._advance
+    advance = _progress._advance
 
     def watched(number: Any, draw: Any, fraction: Any) -> None:
         reports.append((int(draw), float(fraction)))
@@ -391,8 +400,8 @@ def test_the_bar_appears_when_a_run_is_long(
         """A new object, so that it is compiled anew with what is patched here."""
         return linear(theta, x)
 
-    monkeypatch.setattr(_integrator, "EVERY", 3)
-    monkeypatch.setattr(_integrator, "_advance", watched)
+    monkeypatch.setattr(_progress, "EVERY", 3)
+    monkeypatch.setattr(_progress, "_advance", watched)
     theta_0 = jnp.asarray(points(2, 5))
     flow(apply, theta_0, draws=True, progress=True)
     assert capsys.readouterr().err == ""  # it is over before the delay is
@@ -402,7 +411,7 @@ def test_the_bar_appears_when_a_run_is_long(
         assert fractions == sorted(fractions)
         assert fractions[-1] == 1
 
-    monkeypatch.setattr(_integrator, "DELAY", 0.0)
+    monkeypatch.setattr(_progress, "DELAY", 0.0)
     quiet = flow(apply, theta_0, draws=True, progress=False)
     assert capsys.readouterr().err == ""
     shown = flow(apply, theta_0, draws=True, progress=True)
@@ -415,17 +424,17 @@ def test_the_bar_appears_when_a_run_is_long(
 
 
 def test_the_bar_counts_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_integrator, "DELAY", 0.0)
-    with _integrator.progress_bar("bar", 2, shown=True) as number:
-        display, fractions = _integrator._open[int(number)]
-        _integrator._advance(number, 0, 0.5)
-        _integrator._advance(number, 1, 0.25)
+    monkeypatch.setattr(_progress, "DELAY", 0.0)
+    with _progress.bar("bar", 2, shown=True) as number:
+        display, fractions = _progress._open[int(number)]
+        _progress._advance(number, 0, 0.5)
+        _progress._advance(number, 1, 0.25)
         assert display.n == 0.75
-        _integrator._advance(number, 0, 1.0)
+        _progress._advance(number, 0, 1.0)
         assert fractions == [1.0, 0.25]
         assert display.n == 1.25
     assert display.n == 2
-    assert int(number) not in _integrator._open
+    assert int(number) not in _progress._open
 
 
 @either_flow

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cases import by_name, points, refused
 
-from ntklib import _integrator, dynamics, ensembles, kernels, measures, networks
+from ntklib import _integrator, _progress, dynamics, ensembles, kernels, measures, networks
 from ntklib.targets import FourierSum
 
 CIRCLE = measures.circle(10)
@@ -113,7 +113,7 @@ def test_one_key_needs_a_number_of_draws_and_several_keys_agree_with_it() -> Non
 def test_kernel_flows_show_a_bar(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_integrator, "DELAY", 0.0)
+    monkeypatch.setattr(_progress, "DELAY", 0.0)
     ensembles.kernel_flows(KERNEL, TARGET, CIRCLE, TIMES, jax.random.key(1), draws=3, n=5)
     assert "kernel flow: 100%" in capsys.readouterr().err
 

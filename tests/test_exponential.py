@@ -11,7 +11,7 @@ import pytest
 from cases import points, refused
 from scipy import linalg
 
-from ntklib import _exponential, _integrator, dynamics, measures, networks
+from ntklib import _exponential, _integrator, _progress, dynamics, measures, networks
 from ntklib.dynamics import Trajectory
 from ntklib.targets import FourierSum
 
@@ -158,7 +158,7 @@ def test_draws_are_single_runs() -> None:
         np.testing.assert_allclose(many.residuals[draw], one.residuals, atol=1e-12, rtol=0)
         assert many.steps[draw] == one.steps
     batch = (params, samples, TARGET(samples), jnp.arange(3))
-    with _integrator.progress_bar("", 3, shown=False) as bar:
+    with _progress.bar("", 3, shown=False) as bar:
         beside, steps, failed = _integrator.integrate(
             batch, jnp.full(5, 0.2), CIRCLE.nodes, CIRCLE.weights, TARGET(CIRCLE.nodes), TIMES,
             jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply, forward=SMALL.forward,
