@@ -8,294 +8,40 @@ For a network that is not among `ARCHITECTURES`, write a cell that calls `finite
 `infinite_width`) with it, and run `dataclasses.replace(STUDIES["linear-width"], cell=...)`.
 """
 
-import functools
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, PyTree
-
-from ntklib import ensembles, kernels, measures, networks, spectrum, targets, theory
-from ntklib.dynamics import Trajectory
-from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network
-from ntklib.spectrum import Eigensystem
+from ntklib import _costs
+from ntklib._circle import (
+    ARCHITECTURES,
+    OTHER_KERNELS,
+    TARGET,
+    against_kernels,
+    finite_width,
+    infinite_width,
+    kernel_limit,
+    linear_width,
+    problem,
+    theorem_1,
+    times_up_to,
+)
+from ntklib._costs import parameters
 from ntklib.study import Axis, Study, Variable
-from ntklib.theory import Comparison
 
-BASE = 20221128
-"""Seed of the key into which a study's seeds are folded."""
-
-TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
-
-ARCHITECTURES: dict[str, Callable[..., Network]] = {
-    "fully connected, depth 1": lambda m, omega="erf": networks.fully_connected(
-        2, (m,), omega, biases=True
-    ),
-    "fully connected, depth 3": lambda m, omega="erf": networks.fully_connected(
-        2, (m,) * 3, omega, biases=True
-    ),
-    # A point's two coordinates are a signal of length 2 on a ring: K^∞ is rotation-invariant.
-    "convolutional, depth 2": lambda m, omega="erf": networks.convolutional(
-        (2, 1), (m, m), omega, filter_size=2, padding="CIRCULAR", biases=True
-    ),
-    "residual, depth 3": lambda m, omega="erf": networks.residual(2, m, 3, omega, biases=True),
-}
-"""Networks on the plane by name, each a function of its width m and its activation; biases, so that
-every frequency has a positive eigenvalue."""
-
-OTHER_KERNELS: dict[str, Kernel] = {
-    "K∞ of depth 3": ARCHITECTURES["fully connected, depth 3"](1).kernel,
-    "RBF, ℓ = 1": lambda x1, x2: kernels.rbf(x1, x2, lengthscale=1.0),
-}
-"""What Theorem 1 is measured with besides a network's own K^∞."""
-
-STAGES = 14
-"""Copies of the parameters that the integrator has at work: seven stages and their sums."""
-TAPE = 6
-"""Arrays of the size of the activations that a gradient has at work in each layer."""
-
-
-@functools.cache
-def problem(
-    architecture: str, nodes: int, activation: str = "erf"
-) -> tuple[Measure, Eigensystem, Any]:
-    """Returns the circle, the eigensystem of K^∞ on its nodes, and K^∞.
-
-    Raises:
-      ValueError: the architecture or the activation is unknown.
-    """
-    kernel = _network(architecture, 1, activation).kernel
-    circle, _, system = _operator(kernel, nodes)
-    return circle, system, kernel
-
-
-@functools.cache
-def _operator(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
-    """Returns the circle, a kernel's Gram matrix on its nodes, and the eigensystem of T_K."""
-    circle = measures.circle(nodes)
-    gram = kernel(circle.nodes, circle.nodes)
-    return circle, gram, spectrum.nystrom(gram, circle)
-
-
-def times_up_to(horizon: float, count: int) -> Float[Array, " s"]:
-    """Returns times from 0.01 to the horizon in equal ratios."""
-    return jnp.geomspace(0.01, horizon, count)
-
-
-def linear_width(
-    point: Mapping[str, Any], seeds: np.ndarray, *,
-    horizon: float, times: int, nodes: int, activation: str = "erf",
-) -> dict[str, Any]:  # fmt: skip
-    r"""Networks of finite width on finite samples, against the ideal dynamics of their K^∞.
-
-    Args:
-      point: `architecture`, `width` m, and `samples` n, ∞ for the circle's own nodes and weights.
-      seeds: each draws an initialization and a sample, independent of the other cells' of the
-        architecture.
-      horizon: the last stopping time T.
-      times: how many stopping times.
-      nodes: of the circle.
-      activation: of the network.
-
-    Returns:
-      By seed and time: `ratio`, the left side of Corollary 2 over the bracket, where it is largest
-      over k; `epsilon`, its supremum over t ≤ T; `deviation`,
-      $\|r_T - e^{-T_{K^\infty}T}r_0\|^2_{L^2(\rho)}$. And the times, `time`.
-
-    Raises:
-      ValueError: the architecture or the activation is unknown, or samples is no whole number or ∞.
-    """
-    network = _network(point["architecture"], int(point["width"]), activation)
-    return finite_width(
-        networks.antisymmetric(network), point, seeds, horizon=horizon, times=times, nodes=nodes
-    )
-
-
-def finite_width(
-    network: Network, point: Mapping[str, Any], seeds: np.ndarray, *,
-    horizon: float, times: int, nodes: int,
-) -> dict[str, Any]:  # fmt: skip
-    """`linear_width` of any network on the plane that is 0 at the start and has a kernel."""
-    circle, _, system = _operator(network.kernel, nodes)
-    stops = times_up_to(horizon, times)
-    flows, _ = _flows(network, circle, stops, point, seeds)
-    return _compared(flows.residuals, circle, stops, system)
-
-
-def kernel_limit(
-    point: Mapping[str, Any], seeds: np.ndarray, *,
-    horizon: float, times: int, nodes: int, activation: str = "erf",
-) -> dict[str, Any]:  # fmt: skip
-    """The same at m = ∞: the flow of K^∞ itself on finite samples; samples must be finite."""
-    _, _, kernel = problem(point["architecture"], nodes, activation)
-    return infinite_width(kernel, point, seeds, horizon=horizon, times=times, nodes=nodes)
-
-
-def infinite_width(
-    kernel: Kernel, point: Mapping[str, Any], seeds: np.ndarray, *,
-    horizon: float, times: int, nodes: int,
-) -> dict[str, Any]:  # fmt: skip
-    """`kernel_limit` of any kernel on the plane."""
-    n = _sample_size(point["samples"])
-    if n is None:
-        raise ValueError("samples must be finite at m = ∞, where nothing else is.")
-    circle, _, system = _operator(kernel, nodes)
-    stops = times_up_to(horizon, times)
-    residuals = ensembles.kernel_flows(
-        kernel, TARGET, circle, stops, _keys(seeds, 0, n), n=n, progress=False
-    )
-    return _compared(residuals, circle, stops, system)
-
-
-def theorem_1(
-    point: Mapping[str, Any], seeds: np.ndarray, *,
-    horizon: float, times: int, nodes: int, activation: str = "erf",
-) -> dict[str, Any]:  # fmt: skip
-    """Networks of finite width on finite samples, against the ideal dynamics of several kernels.
-
-    Arguments and errors are those of `linear_width`, and so are the draws.
-
-    Returns:
-      By seed, kernel and time: `projected_epsilon` and `total_epsilon`, the least ε with which the
-      first and the second inequality of Theorem 1 hold for all t ≤ T. By seed and kernel:
-      `kernel_term`, the other term of the bracket. And the kernels' names and the times, `kernel`
-      and `time`.
-    """
-    network = networks.antisymmetric(
-        _network(point["architecture"], int(point["width"]), activation)
-    )
-    stops = times_up_to(horizon, times)
-    runs = against_kernels(network, *_flows(network, measures.circle(nodes), stops, point, seeds))
-    found = {
-        name: jnp.stack([getattr(run, name) for run in runs.values()], axis=1)
-        for name in ("projected_epsilon", "total_epsilon", "kernel_term")
-    }
-    return found | {"kernel": np.asarray(list(runs)), "time": stops}
-
-
-def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dict[str, Comparison]:
-    """Holds trajectories on the circle that start at −`TARGET` against kernels: Theorem 1.
-
-    Args:
-      network: the first kernel is its K^∞; it has nothing to do with the others.
-      flows: residuals of shape (b, s, q) at the nodes of `measures.circle(q)`.
-      theta_0: initial parameters, each leaf with a leading axis b.
-
-    Returns:
-      Both sides by name of the kernel.
-    """
-    nodes = flows.residuals.shape[-1]
-    operators = {
-        name: _operator(kernel, nodes)
-        for name, kernel in {"own K∞": network.kernel, **OTHER_KERNELS}.items()
-    }
-    circle = measures.circle(nodes)
-    initial = -TARGET(circle.nodes)
-    grams = {name: gram for name, (_, gram, _) in operators.items()}
-    distances = ensembles.kernel_distances(network, theta_0, grams, circle)
-    return {
-        name: theory.compare(
-            flows.residuals, initial, flows.times, system,
-            sup_norm=float(jnp.max(jnp.abs(initial))), kernel_distance=distances[name],
-        )
-        for name, (_, _, system) in operators.items()
-    }  # fmt: skip
-
-
-def linear_width_memory(point: Mapping[str, Any], batch: int, settings: Mapping[str, Any]) -> float:
-    """Estimates the bytes of `linear_width`: the integrator's parameters and a gradient's tape."""
-    m = int(point["width"])
-    p = parameters(point["architecture"], m)
-    points = max(settings["nodes"], _sample_size(point["samples"]) or 0)
-    at_once = batch if jax.default_backend() != "cpu" else 1  # as `ensembles` runs its draws
-    tape = TAPE * 2 * m * points * 6  # two copies (antisymmetric), up to 3 layers or 2 positions
-    results = 3 * batch * settings["times"] * settings["nodes"]
-    return 8.0 * (2 * batch * p + at_once * (STAGES * p + tape) + results)
-
-
-def theorem_1_memory(point: Mapping[str, Any], batch: int, settings: Mapping[str, Any]) -> float:
-    """Estimates the bytes of `theorem_1`: as many comparisons as there are kernels."""
-    more = 2 * len(OTHER_KERNELS) * batch * settings["times"] * settings["nodes"]
-    return linear_width_memory(point, batch, settings) + 8.0 * more
-
-
-def kernel_limit_memory(point: Mapping[str, Any], batch: int, settings: Mapping[str, Any]) -> float:
-    """Estimates the bytes of `kernel_limit`: a Gram matrix, its eigenvectors and their work."""
-    n = _sample_size(point["samples"]) or 0
-    at_once = batch if jax.default_backend() != "cpu" else 1
-    results = 3 * batch * settings["times"] * settings["nodes"]
-    return 8.0 * (at_once * 10 * n * (n + settings["nodes"]) + results)
-
-
-@functools.cache
-def parameters(architecture: str, m: int) -> int:
-    """Returns the number of parameters p of the antisymmetric network."""
-    network = networks.antisymmetric(_network(architecture, m))
-    shapes = jax.eval_shape(network.init, jax.random.key(0))
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))
-
-
-def linear_width_work(point: Mapping[str, Any], settings: Mapping[str, Any]) -> float:
-    """Returns operations of a gradient, up to a factor; the start-up costs as much as 10⁶."""
-    points = _sample_size(point["samples"]) or settings["nodes"]
-    return 1e6 + parameters(point["architecture"], int(point["width"])) * points
-
-
-def kernel_limit_work(point: Mapping[str, Any], settings: Mapping[str, Any]) -> float:
-    """Returns operations of an eigendecomposition, up to a factor."""
-    return 1e6 + float(point["samples"]) ** 3
-
-
-def _network(architecture: str, m: int, activation: str = "erf") -> Network:
-    if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"architecture must be one of {'; '.join(ARCHITECTURES)}, got {architecture!r}."
-        )
-    return ARCHITECTURES[architecture](m, activation)
-
-
-def _sample_size(samples: Any) -> int | None:
-    """Returns n, None for ∞."""
-    if samples == math.inf:
-        return None
-    if samples != int(samples):
-        raise ValueError(f"samples must be a whole number or ∞ (inf), got {samples}.")
-    return int(samples)
-
-
-def _keys(seeds: np.ndarray, width: int, samples: int) -> Array:
-    """Returns a key for each seed that no other width or sample size has."""
-    base = jax.random.key(BASE)
-
-    def one(seed: Array) -> Array:
-        key = jax.random.fold_in(base, seed)
-        return jax.random.fold_in(jax.random.fold_in(key, width), samples)
-
-    return jax.vmap(one)(jnp.asarray(seeds, jnp.uint32))
-
-
-def _flows(
-    network: Network, circle: Measure, stops: Array, point: Mapping[str, Any], seeds: np.ndarray
-) -> tuple[Trajectory, PyTree]:
-    n = _sample_size(point["samples"])
-    keys = _keys(seeds, int(point["width"]), n or 0)
-    return ensembles.network_flows(network, TARGET, circle, stops, keys, n=n, progress=False)
-
-
-def _compared(
-    residuals: Float[Array, "b s q"], circle: Measure, stops: Array, system: Eigensystem
-) -> dict[str, Any]:
-    both = theory.compare(residuals, -TARGET(circle.nodes), stops, system)
-    # At ε = 1 the right side is the factor in front of the bracket itself.
-    ratio = jnp.max(both.projected / both.projected_bound(1.0), axis=-1)
-    return {
-        "ratio": ratio, "epsilon": both.projected_epsilon, "deviation": both.total, "time": stops,
-    }  # fmt: skip
-
+__all__ = [
+    "ARCHITECTURES",
+    "OTHER_KERNELS",
+    "STUDIES",
+    "TARGET",
+    "against_kernels",
+    "finite_width",
+    "infinite_width",
+    "kernel_limit",
+    "linear_width",
+    "parameters",
+    "problem",
+    "theorem_1",
+    "times_up_to",
+]
 
 _SAMPLES = {
     "quick": (16.0, 64.0, math.inf),
@@ -315,6 +61,11 @@ _ARCHITECTURE = Axis(
     },
     long_name="architecture",
 )  # fmt: skip
+_PLANE = {
+    "architecture": _ARCHITECTURE,
+    "width": Axis(_WIDTHS, long_name="width m"),
+    "samples": Axis(_SAMPLES, long_name="samples n"),
+}
 _SETTINGS = {
     "quick": {"horizon": 20.0, "times": 20, "nodes": 64},
     "book": {"horizon": 60.0, "times": 32, "nodes": 64},
@@ -346,17 +97,13 @@ STUDIES: dict[str, Study] = {
             description="The least ε of Corollary 2 over width m and samples n on the circle, by "
             "gradient flows of finite networks (Observation 4).",
             cell=linear_width,
-            axes={
-                "architecture": _ARCHITECTURE,
-                "width": Axis(_WIDTHS, long_name="width m"),
-                "samples": Axis(_SAMPLES, long_name="samples n"),
-            },
+            axes=_PLANE,
             variables=_VARIABLES,
             settings=_SETTINGS,
             seeds={"quick": 8, "book": 24, "full": 128},
             batch=8,
-            memory=linear_width_memory,
-            work=linear_width_work,
+            memory=_costs.linear_width_memory,
+            work=_costs.linear_width_work,
         ),
         Study(
             name="kernel-limit",
@@ -374,25 +121,21 @@ STUDIES: dict[str, Study] = {
             settings=_SETTINGS,
             seeds={"quick": 16, "book": 48, "full": 256},
             batch=16,
-            memory=kernel_limit_memory,
-            work=kernel_limit_work,
+            memory=_costs.kernel_limit_memory,
+            work=_costs.kernel_limit_work,
         ),
         Study(
             name="theorem-1",
             description="The least ε of Theorem 1 for three kernels over width m and samples n on "
             "the circle.",
             cell=theorem_1,
-            axes={
-                "architecture": _ARCHITECTURE,
-                "width": Axis(_WIDTHS, long_name="width m"),
-                "samples": Axis(_SAMPLES, long_name="samples n"),
-            },
+            axes=_PLANE,
             variables=_KERNEL_VARIABLES,
             settings=_SETTINGS,
             seeds={"quick": 8, "book": 56, "full": 256},
             batch=8,
-            memory=theorem_1_memory,
-            work=linear_width_work,
+            memory=_costs.theorem_1_memory,
+            work=_costs.linear_width_work,
         ),
     )
 }

@@ -1,8 +1,11 @@
 """Strict JAX, and annotations checked at every call into ntklib."""
 
+from pathlib import Path
+
 import jax
 import jaxtyping
 import matplotlib
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -14,3 +17,17 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 matplotlib.use("Agg")
 # Nothing above or in pytest's plugins imports ntklib, so the hook sees every module of it.
 jaxtyping.install_import_hook("ntklib", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _studies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Cells that a test saves are its own, and none are there before."""
+    monkeypatch.setenv("NTKLIB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A folder where study functions leave a file for each evaluation."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    return folder

@@ -28,19 +28,6 @@ HERE = Path(__file__).parent
 N = {"n": [1, 4, 9]}
 
 
-@pytest.fixture(autouse=True)
-def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Cells that a test saves are its own."""
-    monkeypatch.setenv("NTKLIB_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    folder = tmp_path / "log"
-    folder.mkdir()
-    return folder
-
-
 def entries(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "cache").rglob("*.npz"))
 

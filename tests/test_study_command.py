@@ -25,19 +25,16 @@ LINEAR = (
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: Path) -> Path:
     """A study that takes no time is the only one, and what it evaluates is noted here."""
-    folder = tmp_path / "log"
-    folder.mkdir()
     tiny = Study(
         "tiny", "Takes no time.", logged, {"n": Axis(dict.fromkeys(("quick", "book"), (1, 2)))},
-        settings={s: {"log": str(folder), "pause": 0.0} for s in ("quick", "book")},
+        settings={s: {"log": str(log), "pause": 0.0} for s in ("quick", "book")},
         seeds={"quick": 2, "book": 4}, batch=2, memory=lambda point, batch, _: 1e6 * point["n"],
     )  # fmt: skip
     monkeypatch.setattr(studies, "STUDIES", {"tiny": tiny})
-    monkeypatch.setenv("NTKLIB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    return folder
+    return log
 
 
 def in_process(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -107,21 +104,21 @@ def test_help_lists_a_studys_axes_and_settings(capsys: pytest.CaptureFixture[str
     assert "--scale {quick,book,full}" in output
 
 
-def test_options_choose_the_grid(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_choose_the_grid(only: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, errors = in_process(
         ["study", "tiny", "--n", "3", "4", "5", "--seeds", "3", "--out", "a.nc"], capsys
     )
     assert (status, errors) == (0, "")
     found = xr.load_dataset("a.nc", engine="h5netcdf")
     assert (found.n.values.tolist(), found.sizes["seed"]) == ([3, 4, 5], 3)
-    assert (log.parent / "cache" / "tiny").is_dir()
+    assert (only.parent / "cache" / "tiny").is_dir()
     assert command.main(["study", "tiny", "--scale", "quick", "--out", "b.nc"]) == 0
     assert dict(xr.load_dataset("b.nc", engine="h5netcdf").sizes) == {"n": 2, "seed": 2}
     assert "b.nc: 2 cells computed, 0 reused" in capsys.readouterr().out
 
 
 def test_a_damaged_cell_is_reported_in_a_line(
-    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    only: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.main(["study", "tiny", "--out", "a.nc"])
     damaged = next(iter((tmp_path / "cache").rglob("*.npz")))
@@ -153,7 +150,7 @@ def test_a_damaged_cell_is_reported_in_a_line(
     ],
 )
 def test_errors_say_what_to_do(
-    options: list[str], sentence: str, log: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], sentence: str, only: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, errors = in_process(["study", *options], capsys)
     assert status in (1, 2)
@@ -164,11 +161,11 @@ def test_errors_say_what_to_do(
 
 @pytest.mark.parametrize(("file", "package"), [("a.zarr", "zarr"), ("a.nc", "h5py")])
 def test_a_format_that_nothing_writes_is_refused_before_computing(
-    file: str, package: str, log: Path, capsys: pytest.CaptureFixture[str],
+    file: str, package: str, only: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     status, errors = in_process(["study", "tiny", "--out", file], capsys)
     assert status == 2
     assert f"needs a package: pip install {package}." in errors
-    assert list(log.iterdir()) == []
+    assert list(only.iterdir()) == []

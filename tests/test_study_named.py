@@ -12,7 +12,18 @@ import pytest
 import xarray as xr
 from cases import refused
 
-from ntklib import ensembles, kernels, measures, networks, spectrum, studies, study, theory
+from ntklib import (
+    _circle,
+    _costs,
+    ensembles,
+    kernels,
+    measures,
+    networks,
+    spectrum,
+    studies,
+    study,
+    theory,
+)
 from ntklib.claims import SCALES
 
 VARIABLES = {
@@ -24,18 +35,13 @@ SETTINGS: dict[str, Any] = {"horizon": 2.0, "times": 4, "nodes": 12}
 DENSE, DEEP, RING, RESIDUAL = studies.ARCHITECTURES
 
 
-@pytest.fixture(autouse=True)
-def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setenv("NTKLIB_CACHE", str(tmp_path))
-
-
 def _assert_running_maximum(found: xr.Dataset) -> None:
     supremum = np.maximum.accumulate(found.ratio.values, axis=found.ratio.get_axis_num("time"))
     np.testing.assert_allclose(supremum, found.epsilon, rtol=1e-12)
 
 
 def hand_made_key(seed: int, width: int, n: int | None) -> Any:
-    key = jax.random.fold_in(jax.random.key(studies.BASE), seed)
+    key = jax.random.fold_in(jax.random.key(_circle.BASE), seed)
     return jax.random.fold_in(jax.random.fold_in(key, width), n or 0)
 
 
@@ -195,7 +201,7 @@ def test_cells_are_independent_of_each_other() -> None:
         tuple(np.asarray(jax.random.key_data(key)).tolist())
         for width in (0, 16, 32)
         for samples in (0, 16, 32)
-        for key in studies._keys(np.arange(3), width, samples)
+        for key in _circle._keys(np.arange(3), width, samples)
     ]
     assert len(set(keys)) == 27
 
@@ -223,7 +229,7 @@ def test_every_scale_can_be_estimated(name: str) -> None:
         assert chosen.seeds[scale] % chosen.batch == 0
         assert 0 < chosen.memory(least, 8, settings) < chosen.memory(most, 8, settings) < 2e11
         if name == "theorem-1":  # two comparisons more
-            alone = studies.linear_width_memory(most, 8, settings)
+            alone = _costs.linear_width_memory(most, 8, settings)
             more = 2 * 8 * 8 * settings["times"] * settings["nodes"]
             assert chosen.memory(most, 8, settings) >= alone + more
         if name != "kernel-limit":
