@@ -49,7 +49,8 @@ def in_process(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> 
 def start(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "ntklib", *arguments], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},  # compiling is what takes long
     )  # fmt: skip
 
 
