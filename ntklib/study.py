@@ -27,8 +27,10 @@ Units, further dimensions and an estimate of the memory are told by a `Study`. T
 uses are in `ntklib.studies`; `python -m ntklib study --help` runs them from a shell.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,11 +40,11 @@ import xarray as xr
 from tqdm import tqdm
 
 from ntklib import _cache, _checks, _cluster, _dataset, _fingerprint, _memory, _plan
-from ntklib._cache import Arrays, DamagedEntryWarning
-from ntklib._cells import Cell
+from ntklib._cache import DamagedEntryWarning
+from ntklib._cells import Cell, Precision
 from ntklib._plan import Plan
 
-__all__ = ["Axis", "Cell", "DamagedEntryWarning", "Study", "Variable", "run"]
+__all__ = ["Axis", "Cell", "DamagedEntryWarning", "Study", "Variable", "along", "run"]
 
 DELAY = 5.0
 """Seconds before a bar appears."""
@@ -182,14 +184,17 @@ def run(
             _require_memory(plan, missing, budget)
         reused = len(done)
         tasks = [plan.task(plan.jobs[index], pool.device) for index in missing]
-        with _bar(plan, done, shown=progress) as bar, closing(pool.results(tasks)) as results:
+        work = [plan.work(index) for index in range(len(plan.jobs))]
+        before = sum((work[index] for index in done), start=0.0)
+        bar = _bar(plan.study.name, f"{len(work)} cells", work, before, shown=progress)
+        with bar, closing(pool.results(tasks)) as results:
             for position, arrays in results:
                 index = missing[position]
                 first = next(iter(done.values()), arrays)
                 _dataset.check(plan, first, arrays, plan.jobs[index])
                 saved.save(configurations[index], arrays)
                 done[index] = arrays
-                bar.update(plan.work(index))
+                bar.update(work[index])
     for index, job in enumerate(plan.jobs):  # saved ones may be of another study with this cell
         _dataset.check(plan, done[0], done[index], job)
     about = {
@@ -201,6 +206,68 @@ def run(
         "versions": _fingerprint.environment(),
     }
     return _dataset.assemble(plan, [done[i] for i in range(len(done))], pool.device, about)
+
+
+def along(
+    study: Study | Cell,
+    points: Sequence[Point],
+    *,
+    at_once: int = 2,
+    memory: SupportsFloat | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> xr.Dataset:
+    """Computes a study at single points, such as those of a ray, where `run` takes a whole grid.
+
+    Each point is a `run` of its own in this process. Several go side by side, the longest first: a
+    cell of a new size spends most of its time in compiling, which keeps one core busy.
+
+    Args:
+      study: the study, or its function alone.
+      points: the value of every axis by name, for each point.
+      at_once: how many points are in work at a time.
+      memory: bytes that a cell may take; by default 70 % of what the device has left, in equal
+        parts for those that are in work.
+      progress: whether a bar appears when it takes long.
+      **options: seeds, scale, settings, batch and cache, as for `run`.
+
+    Returns:
+      The dataset with the dimensions (point, seed, *further ones), the axes' values as coordinates
+      along `point` in the order given, and as JSON lists with an entry a point the attributes
+      `configuration` and `run`. With `.set_index(point=[...])` of axes' names, points are found by
+      `.sel`; `.swap_dims(point="samples")` makes one axis the dimension.
+
+    Raises:
+      As `run`; and
+      ValueError: there are no points, or they don't have the same axes.
+    """
+    chosen, threads = _as_study(study), _checks.whole_number("at_once", at_once, least=1)
+    if not points or any(set(point) != set(points[0]) for point in points):
+        raise ValueError("points must be at least one, each with a value for the same axes.")
+    grids = [{name: [value] for name, value in point.items()} for point in points]
+    given = {name: options.get(name) for name in ("seeds", "settings", "batch")}
+    scale = options.get("scale", "book")
+    plans = [_plan.make(chosen, grid, scale=scale, **given) for grid in grids]
+    work = [plan.work(0) for plan in plans]
+    budget = _memory.SHARE * _memory.available() / threads if memory is None else memory
+    precision = Precision.current()
+
+    def one(index: int) -> xr.Dataset:
+        with precision.active():  # a thread starts with that of the process
+            return run(chosen, grids[index], memory=budget, progress=False, **options)
+
+    order = sorted(range(len(points)), key=lambda index: -work[index])
+    found: dict[int, xr.Dataset] = {}
+    bar = _bar(chosen.name, f"{len(points)} points", work, 0.0, shown=progress)
+    with bar, ThreadPoolExecutor(threads) as pool:
+        for index, dataset in zip(order, pool.map(one, order), strict=True):
+            found[index] = dataset
+            bar.update(work[index])
+    parts = [found[index].squeeze(list(plans[index].axes)) for index in range(len(points))]
+    lined_up = xr.concat(parts, "point", combine_attrs="drop_conflicts")
+    for name in ("configuration", "run"):
+        lined_up.attrs[name] = json.dumps([json.loads(part.attrs[name]) for part in parts])
+    return lined_up
 
 
 def _as_study(study: Study | Cell) -> Study:
@@ -219,10 +286,8 @@ def _require_memory(plan: Plan, missing: Sequence[int], budget: float) -> None:
     )
 
 
-def _bar(plan: Plan, done: Mapping[int, Arrays], *, shown: bool) -> Any:
-    work = [plan.work(index) for index in range(len(plan.jobs))]
+def _bar(name: str, parts: str, work: Sequence[float], done: float, *, shown: bool) -> Any:
     return tqdm(
-        total=sum(work), initial=sum(work[index] for index in done), delay=DELAY,
-        desc=f"{plan.study.name}, {len(plan.jobs)} cells", mininterval=0.5, disable=not shown,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]",
+        total=sum(work), initial=done, delay=DELAY, desc=f"{name}, {parts}", mininterval=0.5,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]", disable=not shown,
     )  # fmt: skip
