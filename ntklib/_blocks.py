@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
+from ntklib import _device
 from ntklib._factors import Factor
 
 
@@ -239,7 +239,7 @@ def layer(
 
 def _columns(factor: Factor, n: int, short: int) -> Factor:
     """Brings a computed factor to columns last, on the host where that is the device."""
-    if jax.default_backend() == "cpu":  # whose own BLAS is the faster one
+    if _device.on_cpu():  # whose own BLAS is the faster one
         factor = tuple(np.asarray(matrix) for matrix in factor)
     if len(factor) == 1:
         factor = (factor[0].T,)

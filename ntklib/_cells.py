@@ -86,11 +86,6 @@ class Task:
     device: str
 
 
-def device_kind() -> str:
-    """Returns the kind of the device that JAX computes on, such as "cpu"."""
-    return str(_device.default().device_kind)
-
-
 def evaluate(task: Task) -> Arrays:
     """Calls the function and checks what it returns.
 
@@ -116,7 +111,7 @@ def evaluate_elsewhere(task: Task) -> Arrays:
     Raises:
       RuntimeError: it has not.
     """
-    own = {"ntklib": _fingerprint.LIBRARY, "device": device_kind()}
+    own = {"ntklib": _fingerprint.LIBRARY, "device": _device.kind()}
     asked = {"ntklib": task.library, "device": task.device}
     if task.cell.__module__ != "__main__":  # from there it comes with the task, source and all
         own["function"], asked["function"] = _fingerprint.of_function(task.cell), task.function

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ntklib import _cells, _fingerprint, _memory
+from ntklib import _cells, _device, _fingerprint, _memory
 from ntklib._cache import Arrays
 from ntklib._cells import Task
 
@@ -55,7 +55,7 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
     """
     if scheduler is None:
         yield Pool(
-            _cells.device_kind(),
+            _device.kind(),
             float(_memory.available()),
             lambda tasks: ((i, _cells.evaluate(task)) for i, task in enumerate(tasks)),
         )
@@ -124,7 +124,7 @@ def describe(dask_worker: Any) -> dict[str, Any]:
     return {
         "library": _fingerprint.LIBRARY,
         "versions": _fingerprint.versions(),
-        "device": _cells.device_kind(),
+        "device": _device.kind(),
         "memory": memory / dask_worker.state.nthreads,
     }
 

@@ -15,6 +15,16 @@ def default() -> jax.Device:
     return named if isinstance(named, jax.Device) else jax.devices(named)[0]
 
 
+def kind() -> str:
+    """Returns the kind of that device, such as "cpu"."""
+    return str(default().device_kind)
+
+
+def on_cpu() -> bool:
+    """Returns whether it is the CPU."""
+    return default().platform == "cpu"
+
+
 def side_by_side() -> bool:
     """Returns whether draws run side by side there: see `_integrator.over_draws`."""
-    return default().platform != "cpu"
+    return not on_cpu()

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _network
+from ntklib import _device, _network
 from ntklib._layers import Layer, Window, affine
 
 Factor = tuple[Any, ...]
@@ -172,7 +172,7 @@ def _gradients(
 
     points = (jnp.moveaxis(images, -1, 0), jnp.moveaxis(signal, -1, 0))
     # One after another on a CPU, whose cache then holds a point's patches.
-    cpu = jax.default_backend() == "cpu"
+    cpu = _device.on_cpu()
     found = jax.lax.map(one, points) if cpu else jax.vmap(one)(points)
     return found.reshape(found.shape[0] * outputs, -1)
 

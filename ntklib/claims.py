@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-import jax
+from ntklib import _device
 
 MIME_TYPE = "application/vnd.ntklib.claim+json"
 SCALES = ("quick", "book", "full")
@@ -194,7 +194,7 @@ class Chapter:
             verdict="holds, conservative" if conservative else "holds" if holds else "refuted",
             note=note if holds else explanation,
             scale=self.scale,
-            device=jax.devices()[0].device_kind,
+            device=_device.kind(),
             seed=self.seed,
             seconds=round(time.perf_counter() - self.started, 2),
         )

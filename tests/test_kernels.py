@@ -26,7 +26,16 @@ from cases import (
 from jax.flatten_util import ravel_pytree
 from scipy import integrate
 
-from ntklib import _blocks, _empirical, _factors, _neural_tangents, kernels, measures, networks
+from ntklib import (
+    _blocks,
+    _device,
+    _empirical,
+    _factors,
+    _neural_tangents,
+    kernels,
+    measures,
+    networks,
+)
 from ntklib.networks import Network
 
 
@@ -362,7 +371,7 @@ def test_the_route_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     params = network.init(jax.random.key(0))
     x = jnp.asarray(points(5, 24))
     expected = kernels.empirical(network, params, x, method="layers")
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(_device, "on_cpu", lambda: False)
     jax.clear_caches()
     budget = 2 * least_budget(network, "layers", x)
     for each in (2**30, budget):

@@ -26,7 +26,6 @@ from study_cells import evaluations, failing, logged, wait_for
 
 from ntklib import (
     _cache,
-    _cells,
     _cluster,
     _device,
     _fingerprint,
@@ -241,7 +240,7 @@ def test_whatever_determines_a_cell_is_in_its_name(
     if what == "library":
         monkeypatch.setattr(_fingerprint, "LIBRARY", "another")
     elif what == "device":
-        monkeypatch.setattr(_cells, "device_kind", lambda: "abacus")
+        monkeypatch.setattr(_device, "kind", lambda: "abacus")
     elif what == "settings":
         options = {"settings": {"log": str(log), "pause": 0.001}}
     elif what == "batch":
@@ -484,12 +483,12 @@ def test_the_device_is_the_one_that_jax_is_told_to_use(monkeypatch: pytest.Monke
     abacus = Mock(spec=jax.Device, platform="abacus", device_kind="Abacus 3000")
     abacus.memory_stats.return_value = {"bytes_limit": 100, "bytes_in_use": 30}
     monkeypatch.setattr(jax, "devices", lambda name=None: [cpu if name == "cpu" else abacus])
-    assert _cells.device_kind() == "Abacus 3000"
+    assert _device.kind() == "Abacus 3000"
     assert _memory.available() == 70
     assert _device.side_by_side()
     for chosen in (cpu, "cpu"):
         with jax.default_device(chosen):
-            assert _cells.device_kind() == "cpu"
+            assert _device.kind() == "cpu"
             assert _memory.available() > 1e6
             assert not _device.side_by_side()
 

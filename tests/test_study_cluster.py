@@ -21,7 +21,7 @@ from distributed import KilledWorker, Status
 from distributed.scheduler import WorkerState
 from study_cells import evaluations, failing, logged, precision, processes, wait_for
 
-from ntklib import _cache, _cells, _cluster, _fingerprint, _memory, study
+from ntklib import _cache, _cells, _cluster, _device, _fingerprint, _memory, study
 
 HERE = Path(__file__).parent
 GRID = {"n": list(range(1, 17))}
@@ -267,7 +267,7 @@ def task(**changes: Any) -> _cells.Task:
     own = _cells.Task(
         cell=failing, point={"n": 1}, seeds=(0,), settings={}, outer=(),
         numerics=_cells.Numerics.current(), function=_fingerprint.of_function(failing),
-        library=_fingerprint.LIBRARY, device=_cells.device_kind(),
+        library=_fingerprint.LIBRARY, device=_device.kind(),
     )  # fmt: skip
     return replace(own, **changes)
 
