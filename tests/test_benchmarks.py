@@ -142,10 +142,10 @@ def _sides_of_this_module(monkeypatch: pytest.MonkeyPatch) -> None:
 WITHOUT_TORCH = "figure2-lenet-gram-float32"
 """The job that is measured as on a machine without PyTorch."""
 
-LIKE_ANOTHER = "flow-long-1e4"
-"""The job whose quick sizes are those of another with the same sides."""
+LIKE_OTHERS = ("flow-long-1e4", "analytic-relu")
+"""The jobs that differ from another one by a number or the activation alone at quick sizes."""
 
-TOGETHER = {name: job for name, job in JOBS.items() if name not in (WITHOUT_TORCH, LIKE_ANOTHER)}
+TOGETHER = {name: job for name, job in JOBS.items() if name not in (WITHOUT_TORCH, *LIKE_OTHERS)}
 
 
 @pytest.fixture(scope="module")
