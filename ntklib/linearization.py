@@ -1,0 +1,254 @@
+r"""Networks beside their linearizations: flows whose kernel stands still, and how far θ moves.
+
+The linearized network $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
+\theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by K^∞. Neither moves, so
+both flows have a closed form. `dynamics.linearized_flow` integrates the first, and has its θ_t.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import _checks, _device, _empirical, _integrator, _network
+from ntklib._network import Apply
+from ntklib.dynamics import closed_form, damping_factor
+from ntklib.measures import Measure
+from ntklib.networks import Kernel, Network
+from ntklib.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenFlow:
+    r"""Gradient flows under kernels that stand still, one a draw.
+
+    Attributes:
+      times: t, shape (s,).
+      residuals: r_t at the nodes, shape (b, s, q).
+      sample_residuals: r̂_t on the sample, shape (b, s, n).
+      movement: ‖θ_t − θ₀‖ of the linearized network; under K^∞, which has no θ, the norm of
+        r_t − r₀ in its RKHS. Shape (b, s).
+      values: eigenvalues λ of K(X, X)/n, ascending, shape (b, n).
+    """
+
+    times: Float[Array, " s"]
+    residuals: Float[Array, "b s q"]
+    sample_residuals: Float[Array, "b s n"]
+    movement: Float[Array, "b s"]
+    values: Float[Array, "b n"]
+
+
+def frozen_flows(
+    network: Network | Apply,
+    params: PyTree | None,
+    target: Target,
+    measure: Measure,
+    times: Float[Array, " s"],
+    sample: Float[Array, "b n d"],
+) -> FrozenFlow:
+    r"""The flows of linearized networks, one for each θ₀, or of K^∞, on given samples.
+
+    With $K(X,X)/n = U\Lambda U^T$, $c = U^T\hat r_0$ and $d_i(t) = (1 - e^{-\lambda_it})/\lambda_i$
+    the residuals are those of `dynamics.kernel_flow`, $\hat r_t = Ue^{-\Lambda t}c$, and
+
+    $$\|\theta_t - \theta_0\|^2 = \frac1n\sum_i \lambda_i\,d_i(t)^2\,c_i^2
+      \;\to\; \hat r_0^T K(X,X)^{-1}\hat r_0 \qquad (t \to \infty),$$
+
+    because $\theta_t - \theta_0 = -\frac1nJ^T\int_0^t\hat r_s\,ds$ and $JJ^T = K_0(X,X)$.
+
+    Args:
+      network: f, whose K₀ or K^∞ it is; a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of
+        shape (n, d).
+      params: θ₀, each leaf with a leading axis b; None for K^∞, with r₀ = −f*.
+      target: f*.
+      measure: ρ; residuals are returned at its nodes.
+      times: t, strictly increasing, non-negative, shape (s,).
+      sample: the training points of each draw, shape (b, n, d).
+
+    Returns:
+      The flows; where λt > 1 with a relative error of λ_max/λ · 10⁻¹⁶ by rounding.
+
+    Raises:
+      NotImplementedError: params is None and the network has no analytic kernel.
+      TypeError: times or sample are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, bad times, params missing with an apply
+        function, or x64 is off.
+    """
+    _checks.require_x64("A difference of trajectories")
+    ts = _checks.increasing_times(times)
+    points = _checks.real_array("sample", sample, "b n d")
+    (b, n, d), space = points.shape, measure.nodes.shape
+    if d != space[1]:
+        raise ValueError(
+            f"sample must hold points of the measure's space, of {space[1]} dimensions, got {d}."
+        )
+    everywhere = jnp.concatenate([points, jnp.broadcast_to(measure.nodes, (b, *space))], axis=1)
+    wanted = target(everywhere.reshape(-1, d)).reshape(b, -1)
+    if params is not None:
+        grams, start = _tangents(network, params, everywhere)
+    elif isinstance(network, Network):
+        grams, start = _analytic(everywhere, kernel=network.kernel), jnp.zeros_like(wanted)
+    else:
+        raise ValueError(
+            "params is missing: an apply function has no analytic kernel, so give θ₀ or a Network."
+        )
+    return FrozenFlow(ts, *_closed(grams[:, :, :n], start - wanted, ts))
+
+
+@jax.jit
+def _closed(
+    rows: Float[Array, "b all n"], initial: Float[Array, "b all"], ts: Float[Array, " s"]
+) -> tuple[Array, Array, Array, Array]:
+    """Solves each draw's flow from K(everywhere, X); the sample comes first in `everywhere`."""
+    n = rows.shape[-1]
+
+    def one(draw: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+        cross, start = draw
+        flow = closed_form(cross[:n], cross, start[:n], start, ts)
+        values, vectors = jnp.linalg.eigh(cross[:n] / n)
+        moved = damping_factor(values, ts) * (start[:n] @ vectors)[None, :]
+        square = jnp.sum(jnp.maximum(values, 0.0)[None, :] * moved**2, axis=1) / n
+        return flow[:, n:], flow[:, :n], jnp.sqrt(square), values
+
+    return jax.lax.map(one, (rows, initial))
+
+
+def tangent_kernels(
+    network: Network | Apply, params: PyTree, points: Float[Array, "b q d"]
+) -> Float[Array, "b q q"]:
+    r"""The tangent kernels of several parameters, each at its own points.
+
+    `kernels.empirical` for many small cases, compiled once for a network, without a memory budget.
+
+    Args:
+      network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (q,) for x of shape (q, d).
+      params: θ, each leaf with a leading axis b.
+      points: shape (b, q, d).
+
+    Returns:
+      $\langle\nabla_\theta f(x_i;\theta), \nabla_\theta f(x_j;\theta)\rangle$, shape (b, q, q).
+
+    Raises:
+      TypeError: points or params are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, or several outputs.
+    """
+    return _tangents(network, params, _checks.real_array("points", points, "b q d"))[0]
+
+
+def _tangents(
+    network: Network | Apply, params: PyTree, points: Float[Array, "b q d"]
+) -> tuple[Float[Array, "b q q"], Float[Array, "b q"]]:
+    """Returns the tangent kernels and the values of f."""
+    _integrator.precision(params)
+    _checks.same_length(
+        "params' leading axis", _integrator.draw_count(params), "the points", points.shape[0]
+    )
+    apply, forward = _network.functions(network)
+    _integrator.one_number_a_point(apply, params, points[0], "the points of a draw")
+    return _gradients(
+        (params, points), apply=apply, forward=forward,
+        side_by_side=_device.side_by_side(),
+    )  # fmt: skip
+
+
+@functools.partial(jax.jit, static_argnames=("apply", "forward", "side_by_side"))
+def _gradients(
+    batch: PyTree, *, apply: Apply, forward: Callable[..., Array] | None, side_by_side: bool
+) -> tuple[Array, Array]:
+    def one(draw: tuple[PyTree, Array]) -> tuple[Array, Array]:
+        theta, x = draw
+        return _empirical.gram(theta, x, apply=apply, forward=forward), apply(theta, x)
+
+    return _integrator.over_draws(one, batch, side_by_side=side_by_side)
+
+
+@functools.partial(jax.jit, static_argnames="kernel")
+def _analytic(points: Float[Array, "b q d"], *, kernel: Kernel) -> Float[Array, "b q q"]:
+    return jax.lax.map(lambda x: kernel(x, x), points)
+
+
+def losses(
+    network: Network | Apply, params: PyTree, target: Target, sample: Float[Array, "b n d"]
+) -> Float[Array, "b s"]:
+    r"""The loss $\Phi(\theta_t) = \frac{1}{2n}\sum_i (f(x_i;\theta_t) - f^*(x_i))^2$ along flows.
+
+    Args:
+      network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
+      params: θ_t, each leaf with leading axes (b, s): `Trajectory.params` of a flow that kept them.
+      target: f*.
+      sample: the training points of each draw, shape (b, n, d).
+
+    Returns:
+      Φ, shape (b, s).
+
+    Raises:
+      TypeError: sample is not of floating-point numbers.
+      ValueError: wrong shapes, or NaN or infinite values.
+    """
+    points = _checks.real_array("sample", sample, "b n d")
+    _checks.same_length(
+        "params' leading axis", _integrator.draw_count(params), "sample", points.shape[0]
+    )
+    labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
+    return _losses(params, points, labels, apply=_network.functions(network)[0])
+
+
+@functools.partial(jax.jit, static_argnames="apply")
+def _losses(params: PyTree, points: Array, labels: Array, *, apply: Apply) -> Float[Array, "b s"]:
+    along = jax.vmap(apply, in_axes=(0, None))
+    residuals = jax.vmap(along)(params, points) - labels[:, None]
+    return 0.5 * jnp.mean(residuals**2, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Movement:
+    r"""How far parameters moved from their start.
+
+    Attributes:
+      norm: $\|\theta_t - \theta_0\|$, shape (b, s).
+      relative: $\|\theta_t - \theta_0\|/\|\theta_0\|$, shape (b, s); NaN where θ₀ = 0.
+      largest: $\max_j |\theta_{t,j} - \theta_{0,j}|$, shape (b, s). Every $\theta_{0,j}$ is N(0, 1)
+        in this library, so it is in units of a parameter's own standard deviation.
+    """
+
+    norm: Float[np.ndarray, "b s"]
+    relative: Float[np.ndarray, "b s"]
+    largest: Float[np.ndarray, "b s"]
+
+
+def movement(params: PyTree, start: PyTree) -> Movement:
+    """Measures how far parameters moved.
+
+    Args:
+      params: θ_t, each leaf with leading axes (b, s): `Trajectory.params` of a flow that kept them.
+      start: θ₀, each leaf with a leading axis b.
+
+    Returns:
+      The movement, by draw and time.
+
+    Raises:
+      ValueError: the trees differ, or params lacks the axes (b, s, …) over start's (b, …).
+    """
+    moved, first = (
+        [path for path, _ in jax.tree.leaves_with_path(tree)] for tree in (params, start)
+    )
+    if moved != first:
+        raise ValueError("params and start must be trees of the same structure: pass θ_t and θ₀.")
+    changes, origins = [], []
+    for leaf, origin in zip(jax.tree.leaves(params), jax.tree.leaves(start), strict=True):
+        after, before = np.asarray(leaf), np.asarray(origin)
+        if after.ndim < 2 or (after.shape[:1] + after.shape[2:]) != before.shape:
+            raise ValueError(
+                f"params must have the axes (b, s, …) where start has (b, …), got {after.shape} "
+                f"and {before.shape}: integrate with draws=True and keep_params=True."
+            )
+        changes.append((after - before[:, None]).reshape(*after.shape[:2], -1))
+        origins.append(before.reshape(len(before), -1))
+    change = np.concatenate(changes, axis=-1)
+    norm = np.linalg.norm(change, axis=-1)
+    size = np.linalg.norm(np.concatenate(origins, axis=-1), axis=-1, keepdims=True)
+    return Movement(norm, norm / np.where(size > 0, size, np.nan), np.abs(change).max(axis=-1))
