@@ -27,6 +27,7 @@ from jaxtyping import Array, Float
 from ntklib import _checks, _requirements, ensembles, kernels
 from ntklib._guarantees import LeastSize, growth, leading_modes, least_size, stopping_time
 from ntklib._requirements import Plan, Requirement
+from ntklib._works import requirements
 from ntklib.dynamics import damping_factor, ideal_flow
 from ntklib.measures import Measure
 from ntklib.networks import Network
@@ -44,6 +45,7 @@ __all__ = [
     "leading_modes",
     "least_size",
     "plan",
+    "requirements",
     "stopping_time",
 ]
 
