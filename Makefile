@@ -11,8 +11,8 @@ OWN_UV := .tools/uv-$(UV_VERSION)/bin/uv
 UV ?= $(OWN_UV)
 EXTRAS = $(EXTRA:%=--extra %)
 RUN := .venv/bin/python -m
-# Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order of
-# their names the chapters, few tests that take long, don't come last.
+# Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order in
+# which they are collected the chapters, few tests that take long, come first (tests/conftest.py).
 PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 TORCH := .tools/torch
 TORCH_VERSION := 2.13.0

@@ -19,6 +19,11 @@ matplotlib.use("Agg")
 jaxtyping.install_import_hook("ntklib", "beartype.beartype")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets the chapters come first: one process runs them all while others run the rest."""
+    items.sort(key=lambda item: item.path.stem != "test_chapters")
+
+
 @pytest.fixture(autouse=True)
 def _studies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Cells that a test saves are its own, and none are there before."""
