@@ -42,9 +42,7 @@ def funk_hecke(kernel: Kernel, d: int, most: int) -> Float[Array, " degrees"]:
     _checks.require_x64("A spectrum")
     d = _checks.whole_number("d", d, least=2)
     most = _checks.whole_number("most", most, least=0)
-    angles, weights = _harmonics.fejer(max(QUADRATURE_NODES, 2 * (most + d)))
-    weights = weights * np.sin(angles) ** (d - 2)
-    weights /= weights.sum()
+    angles, weights = _harmonics.angle_rule(d, max(QUADRATURE_NODES, 2 * (most + d)))
     profile = _profile(kernel, d, angles)
 
     values = np.empty(most + 1)

@@ -26,6 +26,13 @@ def fejer(count: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pi * np.sin(phi / 2) ** 2, weights
 
 
+def angle_rule(d: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns angles to a fixed direction of S^{d−1}, and their weights for uniform points."""
+    angles, weights = fejer(count)
+    weights = weights * np.sin(angles) ** (d - 2)
+    return angles, weights / weights.sum()
+
+
 def polynomials(d: int, t: Numbers) -> Iterator[Numbers]:
     r"""Yields the Gegenbauer polynomials $P_0(t), P_1(t), \dots$ in d dimensions, $P_k(1) = 1$.
 

@@ -128,11 +128,12 @@ def sphere(d: int, degree: int) -> Measure:
         name=f"uniform on the sphere in {d} dimensions",
         nodes=jnp.asarray(nodes),
         weights=jnp.asarray(weights),
-        sampler=lambda key, n: _unit(jax.random.normal(key, (n, d))),
+        sampler=lambda key, n: normalized(jax.random.normal(key, (n, d))),
     )
 
 
-def _unit(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
+def normalized(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """Returns the points x/‖x‖ of the unit sphere; x ≠ 0."""
     return points / jnp.linalg.norm(points, axis=-1, keepdims=True)
 
 

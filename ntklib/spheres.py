@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntklib import _checks
-from ntklib.measures import Measure
+from ntklib.measures import Measure, normalized
 
 
 def uniform(d: int, nodes: int, key: Any) -> Measure:
@@ -35,7 +35,7 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     d = _checks.whole_number("d", d, least=2)
     return _drawn(
         f"uniform on the sphere in {d} dimensions, drawn nodes",
-        lambda k, n: _unit(jax.random.normal(k, (n, d))),
+        lambda k, n: normalized(jax.random.normal(k, (n, d))),
         nodes,
         key,
     )
@@ -66,7 +66,7 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
 
     def draw(k: Any, n: int) -> Float[Array, "n d"]:
         which, where = jax.random.split(k)
-        points = _unit(jax.random.normal(where, (n, pole.shape[0])))
+        points = normalized(jax.random.normal(where, (n, pole.shape[0])))
         # The antipodal map takes one half to the other and keeps the uniform distribution.
         wanted = jax.random.bernoulli(which, p, (n,))
         return jnp.where((points @ pole > 0) == wanted, 1.0, -1.0)[:, None] * points
@@ -103,7 +103,7 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
         ) from None
     return _drawn(
         "directions of an anisotropic Gaussian",
-        lambda k, n: _unit(jax.random.normal(k, (n, sigma.shape[0])) @ root.T),
+        lambda k, n: normalized(jax.random.normal(k, (n, sigma.shape[0])) @ root.T),
         nodes,
         key,
     )
@@ -116,7 +116,3 @@ def _drawn(
     _checks.require_x64("A quadrature rule")
     q = _checks.whole_number("nodes", nodes, least=1)
     return Measure(name=name, nodes=draw(key, q), weights=jnp.full(q, 1 / q), sampler=draw)
-
-
-def _unit(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    return points / jnp.linalg.norm(points, axis=-1, keepdims=True)

@@ -210,10 +210,9 @@ def of_profile(
     """
     d = _checks.whole_number("d", d, least=2)
     most = _checks.whole_number("most", most, least=0)
-    angles, weights = _harmonics.fejer(PROFILE)
-    weights = weights * np.sin(angles) ** (d - 2)
+    angles, weights = _harmonics.angle_rule(d, PROFILE)
     t = np.cos(angles)
-    values = np.asarray(profile(jnp.asarray(t))) * weights / weights.sum()
+    values = np.asarray(profile(jnp.asarray(t))) * weights
     bases = islice(_harmonics.polynomials(d, t), most + 1)
     sizes = [np.sqrt(_harmonics.multiplicity(d, k)) for k in range(most + 1)]
     return np.array([size * (values @ basis) for size, basis in zip(sizes, bases, strict=True)])
