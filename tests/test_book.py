@@ -16,7 +16,7 @@ import nbformat
 import pytest
 import yaml
 
-import companion
+from companion import recorded, site
 from ntklib import interactive
 
 pytestmark = pytest.mark.book
@@ -228,8 +228,8 @@ def test_slider_has_a_numbered_caption_and_no_warning(built: Book) -> None:
 
 
 def test_marker_is_the_one_that_figures_carry() -> None:
-    assert companion.PLOTLY_MARKER == interactive.MARKER
-    assert companion.PLOTLY_MIME_TYPE == interactive.PLOTLY_MIME_TYPE
+    assert site.PLOTLY_MARKER == interactive.MARKER
+    assert recorded.PLOTLY_MIME_TYPE == interactive.PLOTLY_MIME_TYPE
 
 
 def test_index_opens_the_landing_page(built: Book) -> None:

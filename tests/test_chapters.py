@@ -15,7 +15,7 @@ import papermill
 import pytest
 import yaml
 
-import companion
+from companion import recorded
 from ntklib.claims import collect
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def test_chapter(
     assert not warnings_in(target)
     docname = f"chapters/{source.stem}"
     claims = collect([target])
-    assert companion.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
+    assert recorded.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
     assert {claim["scale"] for claim in claims} == {"quick"}
     assert {claim["device"] for claim in claims}
 

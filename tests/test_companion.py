@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from sphinx.errors import ExtensionError
 
-import companion
+from companion import execution, recorded
 from ntklib import claims
 
 VERSIONS = {"python": "3.11.7", "jax": "0.10.2"}
@@ -29,7 +29,7 @@ FILES = {"a.py": "x = 1\n", "sub/b.py": "y = 2\n"}
 def test_fingerprint_depends_on_content_alone(tmp_path: Path) -> None:
     one = library(tmp_path / "one", FILES)
     two = library(tmp_path / "two", dict(reversed(FILES.items())))
-    assert companion.fingerprint(one, VERSIONS) == companion.fingerprint(two, VERSIONS)
+    assert execution.fingerprint(one, VERSIONS) == execution.fingerprint(two, VERSIONS)
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def test_fingerprint_depends_on_content_alone(tmp_path: Path) -> None:
 def test_fingerprint_notices_a_change(
     tmp_path: Path, files: dict[str, str], versions: dict[str, str]
 ) -> None:
-    before = companion.fingerprint(library(tmp_path / "before", FILES), VERSIONS)
-    after = companion.fingerprint(library(tmp_path / "after", files), versions)
+    before = execution.fingerprint(library(tmp_path / "before", FILES), VERSIONS)
+    after = execution.fingerprint(library(tmp_path / "after", files), versions)
     assert before != after
 
 
 def test_fingerprint_ignores_other_files(tmp_path: Path) -> None:
     root = library(tmp_path, FILES)
-    before = companion.fingerprint(root, VERSIONS)
+    before = execution.fingerprint(root, VERSIONS)
     (root / "ntklib" / "a.pyc").write_text("compiled")
-    assert companion.fingerprint(root, VERSIONS) == before
+    assert execution.fingerprint(root, VERSIONS) == before
 
 
 def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    versions = companion.environment()
+    versions = execution.environment()
     assert versions["platforms"] == "cpu"
     assert versions["jax"] != "absent"
     assert versions["python"].startswith("3.")
@@ -73,7 +73,7 @@ def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:
 
 
 def test_at_scale_replaces_the_parameter_and_keeps_the_rest() -> None:
-    changed = companion.at_scale(notebook('scale = "book"  # or quick\nseed = 0'), "full")
+    changed = execution.at_scale(notebook('scale = "book"  # or quick\nseed = 0'), "full")
     (cell,) = json.loads(changed)["cells"]
     assert "".join(cell["source"]) == 'scale = "full"  # or quick\nseed = 0'
 
@@ -89,31 +89,31 @@ def test_at_scale_replaces_the_parameter_and_keeps_the_rest() -> None:
 )
 def test_at_scale_needs_exactly_one_parameter(text: str) -> None:
     with pytest.raises(ExtensionError, match="expected one line `scale"):
-        companion.at_scale(text, "quick")
+        execution.at_scale(text, "quick")
 
 
 def test_names_are_those_of_the_library() -> None:
     """The extension has its own, so that it needs no JAX until it reads claims."""
-    assert claims.MIME_TYPE == companion.CLAIM_MIME_TYPE
-    assert claims.SCALES == companion.SCALES
+    assert claims.MIME_TYPE == recorded.CLAIM_MIME_TYPE
+    assert claims.SCALES == execution.SCALES
 
 
 def claim(name: str, verdict: str = "holds", note: str = "") -> dict[str, Any]:
     return {"id": name, "verdict": verdict, "note": note}
 
 
-@pytest.mark.parametrize("verdict", companion.HOLDS)
+@pytest.mark.parametrize("verdict", recorded.HOLDS)
 def test_audit_accepts_what_holds(verdict: str) -> None:
-    assert companion.audit({"one": [claim("a", verdict)], "two": []}, {"one": ["a"]}) == []
+    assert recorded.audit({"one": [claim("a", verdict)], "two": []}, {"one": ["a"]}) == []
 
 
 def test_audit_lets_a_refuted_claim_stand_when_it_is_explained() -> None:
     explained = claim("a", "refuted", note="The sample was too small for the asymptotics.")
-    assert companion.audit({"one": [explained]}, {"one": ["a"]}) == []
+    assert recorded.audit({"one": [explained]}, {"one": ["a"]}) == []
 
 
 @pytest.mark.parametrize(
-    ("recorded", "problem"),
+    ("found", "problem"),
     [
         ({}, "one did not record the claim 'a'"),
         ({"one": []}, "one did not record the claim 'a'"),
@@ -123,8 +123,8 @@ def test_audit_lets_a_refuted_claim_stand_when_it_is_explained() -> None:
         ({"one": [claim("a", "refuted")]}, "'a' of one has the verdict 'refuted'"),
     ],
 )
-def test_audit_names_the_problem(recorded: dict[str, list[Any]], problem: str) -> None:
-    (message,) = companion.audit(recorded, {"one": ["a"]})
+def test_audit_names_the_problem(found: dict[str, list[Any]], problem: str) -> None:
+    (message,) = recorded.audit(found, {"one": ["a"]})
     assert problem in message
 
 
@@ -140,11 +140,11 @@ def test_audit_names_the_problem(recorded: dict[str, list[Any]], problem: str) -
     ],
 )
 def test_shown(value: Any, text: str) -> None:
-    assert companion.shown(value) == text
+    assert recorded.shown(value) == text
 
 
 def test_inline_separates_formulas_from_text() -> None:
-    nodes = companion.inline(r"rate of $\hat\epsilon$ in $m$, at $t \le T$")
+    nodes = recorded.inline(r"rate of $\hat\epsilon$ in $m$, at $t \le T$")
     assert [(type(node).__name__, node.astext()) for node in nodes] == [
         ("Text", "rate of "),
         ("math", r"\hat\epsilon"),

@@ -1,0 +1,93 @@
+"""When a notebook is executed, at which scale, and where its executed form lies."""
+
+import importlib.util
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_cache import get_cache
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+SCALES = ("quick", "book", "full")
+# Packages whose version can change a figure, besides those that can change a number.
+PLOTTING_PACKAGES = ("matplotlib", "plotly")
+
+
+def _library_file(name: str) -> Any:
+    """Executes one Python file of the library: the whole package would bring JAX into Sphinx."""
+    package = importlib.util.find_spec("ntklib")
+    if package is None or package.origin is None:
+        raise ExtensionError("ntklib is not installed: run this book by `make book`")
+    path = Path(package.origin).with_name(f"{name}.py")
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise ExtensionError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+_fingerprint = _library_file("_fingerprint")
+
+
+def environment() -> dict[str, str]:
+    """Returns what an executed notebook depends on besides its own text and `ntklib`."""
+    platforms = {"platforms": os.environ.get("JAX_PLATFORMS", "")}
+    return platforms | dict(_fingerprint.environment(*PLOTTING_PACKAGES))
+
+
+def fingerprint(root: Path, versions: Mapping[str, str]) -> str:
+    """Returns a short hash of every Python file below `root/ntklib` and of `versions`."""
+    return str(_fingerprint.digest([_fingerprint.of_sources(root / "ntklib"), dict(versions)]))
+
+
+def at_scale(notebook: str, scale: str) -> str:
+    """Returns a notebook's text with the scale in its `parameters` cell replaced."""
+    content = nbformat.reads(notebook, as_version=4)
+    cells = [c for c in content.cells if "parameters" in c.metadata.get("tags", [])]
+    replaced = 0
+    for cell in cells:
+        cell.source, count = re.subn(
+            r'^scale = "\w+"', f'scale = "{scale}"', cell.source, flags=re.MULTILINE
+        )
+        replaced += count
+    if replaced != 1:
+        raise ExtensionError(
+            f'expected one line `scale = "…"` in the cell tagged `parameters`, found {replaced}'
+        )
+    return str(nbformat.writes(content))
+
+
+def choose_cache(app: Sphinx, config: Config) -> None:
+    """Gives each state of the library and of its environment an execution cache of its own."""
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    config.nb_execution_cache_path = str(caches / fingerprint(Path(app.srcdir), environment()))
+
+
+def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Runs every notebook at the scale that the configuration or `NTKLIB_SCALE` asks for."""
+    scale = app.config.companion_scale
+    if not scale or not app.env.doc2path(docname).endswith(".ipynb"):
+        return
+    if scale not in SCALES:
+        raise ExtensionError(f"the scale is {scale!r}: choose one of {', '.join(SCALES)}")
+    source[0] = at_scale(source[0], scale)
+
+
+def executed_notebook(app: Sphinx, docname: str) -> Path:
+    """Returns the path of an executed notebook, with its outputs.
+
+    On a hit in the execution cache myst-nb leaves the notebook there without them.
+    """
+    path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
+    cache = get_cache(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
+    with suppress(KeyError):
+        _, notebook = cache.merge_match_into_notebook(nbformat.read(path, as_version=4))
+        nbformat.write(notebook, path)
+    return path

@@ -1,0 +1,179 @@
+"""The claims that chapters recorded: checked, shown by `{claims}` and written to a file."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from myst_nb.core.render import MimeRenderPlugin
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from companion.execution import executed_notebook
+
+CLAIM_MIME_TYPE = "application/vnd.ntklib.claim+json"
+HOLDS = ("holds", "holds, conservative")
+PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
+
+logger = logging.getLogger(__name__)
+
+
+class ClaimRenderer(MimeRenderPlugin):
+    """Shows nothing for the data of a claim or a slider: the same output carries its HTML."""
+
+    mime_priority_overrides: ClassVar[list[tuple[str, str, int | None]]] = []
+
+    @staticmethod
+    def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
+        """Returns an empty rendering for such data, None for any other type."""
+        return [] if data.mime_type in (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE) else None
+
+
+def audit(
+    recorded: Mapping[str, Iterable[Mapping[str, Any]]], expected: Mapping[str, Iterable[str]]
+) -> list[str]:
+    """Compares the claims that chapters recorded with those they have to record.
+
+    Args:
+        recorded: claims by document name.
+        expected: claim ids by document name.
+
+    Returns:
+        One sentence for each claim that is missing, unlisted, repeated, or refuted without an
+        explanation.
+    """
+    problems = []
+    for docname in sorted({*recorded, *expected}):
+        claims = list(recorded.get(docname, ()))
+        ids = {claim["id"] for claim in claims}
+        wanted = set(expected.get(docname, ()))
+        problems += [f"{docname} did not record the claim {i!r}" for i in sorted(wanted - ids)]
+        problems += [
+            f"{docname} recorded the claim {i!r}, which _config.yml doesn't list"
+            for i in sorted(ids - wanted)
+        ]
+        problems += [
+            f"the claim {claim['id']!r} of {docname} has the verdict {claim['verdict']!r}"
+            for claim in claims
+            if claim["verdict"] not in HOLDS and not claim["note"]
+        ]
+    counts = Counter(claim["id"] for claims in recorded.values() for claim in claims)
+    problems += [f"the claim {i!r} was recorded {n} times" for i, n in counts.items() if n > 1]
+    return problems
+
+
+def gather_claims(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Reads the claims from the executed notebooks and warns of each that is not in order."""
+    # Imported here because it loads JAX, which a mere import of this module should not.
+    from ntklib.claims import collect
+
+    recorded = {
+        docname: collect([executed_notebook(app, docname)])
+        for docname in sorted(env.found_docs)
+        if env.doc2path(docname).endswith(".ipynb")
+    }
+    for problem in audit(recorded, app.config.companion_claims):
+        logger.warning(problem, type="companion", subtype="claims")
+    env.companion_recorded = recorded  # type: ignore[attr-defined]
+    return []
+
+
+def write_claims(app: Sphinx, exception: Exception | None) -> None:
+    """Writes every recorded claim to `claims.json` beside the HTML, unless the build failed."""
+    path = Path(app.outdir).parent / "claims.json"
+    path.unlink(missing_ok=True)
+    if exception is not None:
+        return
+    recorded = app.env.companion_recorded  # type: ignore[attr-defined]
+    if not audit(recorded, app.config.companion_claims):
+        claims = [claim for claims in recorded.values() for claim in claims]
+        path.write_text(json.dumps(claims, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class ClaimsTable(nodes.General, nodes.Element):
+    """Stands for the table of claims until every chapter has been executed."""
+
+
+class ClaimsDirective(SphinxDirective):
+    """`{claims}`: a table of every claim that the chapters recorded in this build."""
+
+    def run(self) -> list[nodes.Node]:
+        """Returns the node in whose place `fill_tables` puts the table."""
+        self.env.note_reread()
+        return [ClaimsTable()]
+
+
+def shown(value: Any) -> str:
+    """Returns a recorded value as a reader wants to see it."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {shown(item)}" for key, item in value.items())
+    return str(value)
+
+
+def inline(text: str) -> list[nodes.Node]:
+    """Returns text with `$…$` as docutils nodes."""
+    parts = re.split(r"\$([^$]+)\$", text)
+    return [
+        nodes.math(part, part) if i % 2 else nodes.Text(part)
+        for i, part in enumerate(parts)
+        if part
+    ]
+
+
+def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Node]]:
+    """Returns the paragraphs of each cell in a claim's row."""
+    target = nodes.paragraph(
+        "", "", nodes.literal(claim["id"], claim["id"]), ids=[f"claim-{claim['id']}"]
+    )
+    measured = f"{shown(claim['measured'])} {claim['relation']} {shown(claim['bound'])}"
+    if claim["tolerance"]:
+        measured += f" ± {shown(claim['tolerance'])}"
+    run = (
+        f"{claim['scale']} scale, {claim['device']}, seed {claim['seed']}, {claim['seconds']:.1f} s"
+    )
+    texts = [
+        [claim["statement"], claim["source"]],
+        [measured, f"spread {shown(claim['spread'])}"],
+        [claim["verdict"], claim["note"]],
+        [run],
+    ]
+    return [
+        [target, nodes.paragraph("", "", link)],
+        *([nodes.paragraph("", "", *inline(text)) for text in cell] for cell in texts),
+    ]
+
+
+def claims_table(rows: list[list[list[nodes.Node]]]) -> nodes.table:
+    """Returns the table of claims."""
+    titles = ["Claim", "Statement and source", "Measured, against its bound", "Verdict", "Run"]
+    group = nodes.tgroup("", cols=len(titles))
+    group += [nodes.colspec("", colwidth=1) for _ in titles]
+    header = [[nodes.paragraph("", title)] for title in titles]
+    for part, content in ((nodes.thead(), [header]), (nodes.tbody(), rows)):
+        part += [nodes.row("", *(nodes.entry("", *cell) for cell in row)) for row in content]
+        group += part
+    return nodes.table("", group, classes=["claims"])
+
+
+def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Puts the recorded claims where a page asks for them."""
+    for table in list(doctree.findall(ClaimsTable)):
+        rows = []
+        for chapter, claims in app.env.companion_recorded.items():  # type: ignore[attr-defined]
+            uri = app.builder.get_relative_uri(docname, chapter)
+            title = app.env.titles[chapter].astext()
+            rows += [
+                claim_row(claim, nodes.reference("", title, refuri=uri, internal=True))
+                for claim in claims
+            ]
+        content = claims_table(rows) if rows else nodes.paragraph("", "This build has no chapters.")
+        table.replace_self(content)

@@ -1,0 +1,60 @@
+"""What the site brings along, so that pages open from a folder and without a network."""
+
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+# The parts of MathJax that a browser can ask for with the entry file below.
+MATHJAX_ENTRY = "tex-mml-chtml.js"
+MATHJAX_PARTS = (
+    MATHJAX_ENTRY,
+    "a11y",
+    "adaptors",
+    "input/tex/extensions",
+    "output/chtml/fonts/woff-v2",
+    "sre/mathmaps/base.json",
+    "sre/mathmaps/en.json",
+    "ui",
+)
+# `ntklib.interactive` marks its figures with this attribute.
+PLOTLY_MARKER = "data-ntklib-plotly"
+PLOTLY_FILE = "plotly/plotly.min.js"
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Copies the parts of MathJax that pages ask for into the site."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / "mathjax"
+    package = resources.files("mathjax") / "static" / "mathjax"
+    with resources.as_file(package) as source:
+        for part in MATHJAX_PARTS:
+            origin, copy = source / "es5" / part, target / part
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if origin.is_dir():
+                shutil.copytree(origin, copy, dirs_exist_ok=True)
+            else:
+                shutil.copy2(origin, copy)
+        shutil.copy2(source / "LICENSE", target)
+
+
+def load_plotly(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Has a page load plotly.js if it has a figure drawn by plotly."""
+    if PLOTLY_MARKER in context.get("body", ""):
+        app.add_js_file(PLOTLY_FILE, loading_method="defer")
+
+
+def copy_plotly(app: Sphinx, exception: Exception | None) -> None:
+    """Copies plotly.js from plotly's package into the site, where a page may ask for it."""
+    if exception is not None or app.builder.format != "html":
+        return
+    target = Path(app.outdir) / "_static" / PLOTLY_FILE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    package = resources.files("plotly") / "package_data" / "plotly.min.js"
+    with resources.as_file(package) as source:
+        shutil.copy2(source, target)
