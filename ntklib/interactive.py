@@ -1,25 +1,30 @@
-"""Figures that a reader moves through with a slider, drawn by plotly.
+"""Figures that a reader moves through with sliders, on curves that were computed before.
 
-In the book, and wherever plotly.js is on the page, they come with a slider of the browser's own,
-which has a label and obeys the arrow keys. JupyterLab draws them with the extension that
-plotly's package brings, with plotly's own slider.
+The book draws them with plotly.js and with sliders of the browser's own, which have labels and
+obey the arrow keys (`_static/figures.js`). Where there is no plotly.js, and on paper, a picture of
+their first position stands in. JupyterLab draws them with the extension that plotly's package
+brings, with plotly's own slider.
 """
 
+import base64
+import hashlib
 import html
+import io
+import itertools
 import json
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from string import Template
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
-import plotly.graph_objects as go
-from jaxtyping import Array, Float
-from plotly.subplots import make_subplots
+from jaxtyping import Array
 
-from ntklib import _checks
-from ntklib.plots import COLOURS
+from ntklib import _checks, _curves, plots
+from ntklib._curves import Curve, Panel, Slider
+
+__all__ = ["MARKER", "PLOTLY_MIME_TYPE", "Curve", "Panel", "Slider", "SliderFigure"]
 
 Numbers = Array | np.ndarray
 
@@ -27,193 +32,241 @@ MARKER = "data-ntklib-plotly"
 """An attribute by which the book knows the pages that need plotly.js."""
 
 PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
-MOST_FRAMES = 60
-DIGITS = 3
+MOST_BYTES = 500_000
+MOST_POSITIONS = 240
+DIGITS = 4
+PANEL_HEIGHT = 290
+"""Of one panel, in pixels."""
 
-# One slider, labelled, that asks plotly for the frame of its number. It waits for the page, since
-# plotly.js may arrive after it, and looks for nothing outside its own figure.
-PAGE = Template("""\
-<div $marker style="background:white;color:#222;padding:0.5rem 0.25rem">
-<div id="$id" role="img" aria-label="$description" style="width:100%;height:${height}px"></div>
-<div style="padding:0.5rem 1rem 0">
-<label for="$id-slider">$label: <output id="$id-value" for="$id-slider">$last_name</output></label>
-<input type="range" id="$id-slider" min="0" max="$last" value="$last" step="1"
- aria-valuetext="$last_name" style="width:100%;height:2rem;accent-color:$colour">
-</div>
-<script type="application/json" id="$id-data">$data</script>
-<script>
-(function () {
-  function start() {
-    const plot = document.getElementById("$id");
-    if (typeof Plotly === "undefined") {
-      plot.textContent = "This figure needs plotly.js, which is not on this page.";
-      return;
-    }
-    const figure = JSON.parse(document.getElementById("$id-data").textContent);
-    const slider = document.getElementById("$id-slider");
-    const value = document.getElementById("$id-value");
-    const still = {duration: 0};
-    Plotly.newPlot(plot, {
-      data: figure.data, layout: figure.layout, frames: figure.frames,
-      config: {responsive: true, displayModeBar: false, scrollZoom: false}
-    });
-    slider.addEventListener("input", function () {
-      const name = figure.frames[Number(slider.value)].name;
-      value.textContent = name;
-      slider.setAttribute("aria-valuetext", name);
-      Plotly.animate(plot, [name], {
-        mode: "immediate", transition: still, frame: {duration: 0, redraw: false}
-      });
-    });
-  }
-  if (document.readyState === "complete") { start(); }
-  else { window.addEventListener("load", start); }
-})();
-</script>
-</div>""")
+_DASH = {"solid": "solid", "dashed": "dash", "dotted": "dot", "points": "solid"}
+_MATPLOTLIB = {"solid": "-", "dashed": "--", "dotted": ":", "points": "o"}
 
 
 @dataclass(frozen=True)
 class SliderFigure:
-    """A plotly figure with frames, and what it needs to be shown.
+    """Panels above each other and the sliders that move through them; show it to draw it.
 
     Attributes:
-      figure: with frames, and plotly's own slider in its layout.
-      label: what the slider moves through, such as "training".
+      sliders: at most three.
+      panels: from top to bottom.
       description: the figure in words, for those who don't see it.
-      height: in pixels.
+
+    Raises:
+      ValueError: a curve's axes are not those of the sliders, its x has another length or is not
+        finite, or the figure has more positions (240) or data (500 kB) than a page should load.
+
+    Example:
+      >>> times = np.linspace(0.0, 3.0, 31)
+      >>> waves = np.stack([np.exp(-rate * times) for rate in (0.5, 1.0)])
+      >>> panel = Panel([Curve("projection", times, waves)], "time t", "size", log="y")
+      >>> rate = Slider("rate", ["0.5", "1"])
+      >>> figure = SliderFigure([rate], [panel], description="An exponential; it falls faster.")
     """
 
-    figure: go.Figure
-    label: str
-    description: str
-    height: int
+    sliders: Sequence[Slider]
+    panels: Sequence[Panel]
+    description: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        _checks.whole_number("the number of sliders", len(self.sliders), least=1, most=3)
+        for slider in self.sliders:
+            count = _checks.whole_number(
+                f"the number of values of {slider.label!r}", len(slider.values), least=2
+            )
+            _checks.whole_number(
+                f"start of {slider.label!r}", slider.start, least=0, most=count - 1
+            )
+        _checks.whole_number(
+            "the number of positions, over all sliders together",
+            math.prod(self._shape),
+            least=2,
+            most=MOST_POSITIONS,
+        )
+        for curve in self._curves():
+            _curves.check(curve, self._shape)
+        size = len(self._data())
+        if size > MOST_BYTES:
+            raise ValueError(
+                f"the figure has {size / 1000:.0f} kB of data: give it fewer points or positions, "
+                f"{MOST_BYTES // 1000} kB is the most."
+            )
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(len(slider.values) for slider in self.sliders)
+
+    @property
+    def _start(self) -> tuple[int, ...]:
+        return tuple(slider.start for slider in self.sliders)
+
+    def _curves(self) -> Iterator[Curve]:
+        return (curve for panel in self.panels for curve in panel.curves)
+
+    def _traces(self) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+        """Yields plotly's traces without their heights, and these, with an axis a slider."""
+        named: set[str] = set()
+        for row, panel in enumerate(self.panels, start=1):
+            for curve in panel.curves:
+                trace = {
+                    "type": "scatter", "x": _rounded(np.asarray(curve.x)), "name": curve.name,
+                    "legendgroup": curve.name, "xaxis": f"x{row}", "yaxis": f"y{row}",
+                    "mode": "markers" if curve.line == "points" else "lines",
+                    "marker": {"color": curve.colour, "size": 7}, "hoverinfo": "x+y",
+                    "line": {"color": curve.colour, "width": 2, "dash": _DASH[curve.line]},
+                }  # fmt: skip
+                if curve.band is not None:
+                    edge = {**trace, "mode": "lines", "line": {"width": 0}, "showlegend": False}
+                    yield {**edge, "hoverinfo": "skip"}, self._axes(curve.band[0])
+                    shade = {"fill": "tonexty", "fillcolor": _faint(curve.colour)}
+                    yield {**edge, **shade, "hoverinfo": "skip"}, self._axes(curve.band[1])
+                yield {**trace, "showlegend": curve.name not in named}, self._axes(curve.y)
+                named.add(curve.name)
+
+    def _axes(self, values: Numbers) -> np.ndarray:
+        array = np.asarray(values, dtype=float)
+        return array.reshape((1,) * (len(self._shape) + 1 - array.ndim) + array.shape)
+
+    def _layout(self) -> dict[str, Any]:
+        """Returns plotly's layout, with axes that hold every position."""
+        rows = len(self.panels)
+        axis = {
+            "showgrid": True, "gridcolor": "#e5e5e5", "zeroline": False, "fixedrange": True,
+            "linecolor": "#444444", "ticks": "outside", "exponentformat": "power",
+        }  # fmt: skip
+        gap = 0.5 / (rows + 1) if rows > 1 else 0.0
+        height = (1 - gap * (rows - 1)) / rows
+        layout: dict[str, Any] = {
+            "paper_bgcolor": "white", "plot_bgcolor": "white", "hovermode": "closest",
+            "font": {"size": 14, "color": "#222222"},
+            "margin": {"l": 64, "r": 16, "t": 56, "b": 56},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "annotations": [],
+        }  # fmt: skip
+        for row, panel in enumerate(self.panels, start=1):
+            top = 1 - (row - 1) * (height + gap)
+            low, high = _curves.limits(panel)
+            if "y" in panel.log:
+                low, high = math.log10(low), math.log10(high)
+            layout[f"xaxis{row}"] = {
+                **axis, "anchor": f"y{row}", "title": {"text": panel.xlabel},
+                "type": "log" if "x" in panel.log else "linear",
+            }  # fmt: skip
+            layout[f"yaxis{row}"] = {
+                **axis, "anchor": f"x{row}", "title": {"text": panel.ylabel}, "automargin": True,
+                "domain": [max(top - height, 0.0), top], "range": [low, high],
+                "type": "log" if "y" in panel.log else "linear",
+            }  # fmt: skip
+            if panel.title:
+                layout["annotations"].append({
+                    "text": panel.title, "x": 1, "xanchor": "right", "xref": "paper", "y": top,
+                    "yanchor": "bottom", "yref": "paper", "showarrow": False,
+                })  # fmt: skip
+        return layout
+
+    def _data(self) -> str:
+        """Returns what the page's script needs, as JSON.
+
+        A trace's heights at all its positions are one list, in C order, with a stride a slider.
+        """
+        traces = []
+        for trace, heights in self._traces():
+            sizes = heights.shape[:-1]
+            strides = [
+                math.prod(sizes[axis + 1 :]) if size > 1 else 0 for axis, size in enumerate(sizes)
+            ]
+            rows = [_rounded(row) for row in heights.reshape(-1, heights.shape[-1])]
+            traces.append({"trace": trace, "strides": strides, "rows": rows})
+        content = {"traces": traces, "layout": self._layout()}
+        return json.dumps(content, separators=(",", ":"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        content = self.figure.to_plotly_json()
-        content = json.loads(json.dumps({key: content[key] for key in ("data", "layout")}))
-        content["frames"] = [frame.to_plotly_json() for frame in self.figure.frames]
         return {
-            PLOTLY_MIME_TYPE: content,
-            "text/html": self._page(content),
+            PLOTLY_MIME_TYPE: self._lab(),
+            "text/html": self._page(),
             "text/plain": f"{self.description} (A figure with a slider, drawn by plotly.)",
         }
 
-    def _page(self, content: dict[str, Any]) -> str:
-        layout = {key: part for key, part in content["layout"].items() if key != "sliders"}
-        data = json.dumps({**content, "layout": layout}, separators=(",", ":"))
-        names = [frame.name for frame in self.figure.frames]
-        return PAGE.substitute(
-            marker=MARKER,
-            # The same figure has the same id in every build.
-            id="slider-" + re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-"),
-            description=html.escape(self.description),
-            label=html.escape(self.label),
-            last=len(names) - 1,
-            last_name=html.escape(names[-1]),
-            height=self.height,
-            colour=COLOURS[0],
-            # Inside <script> nothing but this could end it.
-            data=data.replace("</", "<\\/"),
+    def _lab(self) -> dict[str, Any]:
+        """Returns a plotly figure whose own slider goes through every position."""
+        traces = list(self._traces())
+
+        def heights(position: Sequence[int]) -> list[list[float | None]]:
+            return [_rounded(_curves.at(values, position)) for _, values in traces]
+
+        still = {"mode": "immediate", "transition": {"duration": 0}}
+        still["frame"] = {"duration": 0, "redraw": False}
+        frames, steps, start = [], [], 0
+        for index, position in enumerate(itertools.product(*map(range, self._shape))):
+            start = index if position == self._start else start
+            name = ", ".join(s.values[i] for s, i in zip(self.sliders, position, strict=True))
+            frames.append({"name": name, "data": [{"y": y} for y in heights(position)]})
+            steps.append({"method": "animate", "label": name, "args": [[name], still]})
+        first = heights(self._start)
+        label = ", ".join(slider.label for slider in self.sliders)
+        slider = {"active": start, "currentvalue": {"prefix": f"{label}: "}, "pad": {"t": 50}}
+        return {
+            "data": [{**trace, "y": y} for (trace, _), y in zip(traces, first, strict=True)],
+            "layout": {**self._layout(), "sliders": [{**slider, "steps": steps}]},
+            "frames": frames,
+        }
+
+    def _page(self) -> str:
+        data = self._data()
+        # The same figure has the same id in every build.
+        name = "slider-" + hashlib.sha256((data + self.description).encode()).hexdigest()[:8]
+        description = html.escape(self.description)
+        height = 40 + PANEL_HEIGHT * len(self.panels)
+        controls = "".join(
+            f'<label for="{name}-{index}">{html.escape(slider.label)}: '
+            f'<output id="{name}-{index}-value" for="{name}-{index}">'
+            f"{html.escape(slider.values[slider.start])}</output></label>"
+            f'<input type="range" id="{name}-{index}" min="0" max="{len(slider.values) - 1}" '
+            f'value="{slider.start}" step="1" '
+            f'aria-valuetext="{html.escape(slider.values[slider.start])}" '
+            f'data-values="{html.escape(json.dumps(list(slider.values)))}">'
+            for index, slider in enumerate(self.sliders)
+        )
+        # Inside <script> nothing but "</" could end it.
+        data = data.replace("</", "<\\/")
+        return (
+            f'<div {MARKER} id="{name}" style="background:white;color:#222">'
+            f'<img class="still" alt="{description}" src="{self._still()}" style="max-width:100%">'
+            f'<div class="live" role="img" aria-label="{description}" '
+            f'style="height:{height}px" hidden></div>'
+            f'<div class="controls" hidden>{controls}</div>'
+            f'<script type="application/json">{data}</script></div>'
         )
 
-
-def training(
-    steps: Sequence[int],
-    x: Float[Numbers, " q"],
-    values: Float[Numbers, "s q"],
-    target: Float[Numbers, " q"],
-    frequencies: Float[Numbers, " k"],
-    amplitudes: Float[Numbers, "s k"],
-    target_amplitudes: Float[Numbers, " k"],
-    *,
-    label: str = "Training step",
-    description: str,
-) -> SliderFigure:
-    """A learned function beside its target, and below them their amplitude spectra.
-
-    Args:
-      steps: one number a frame, shape (s,).
-      x: points of the interval, shape (q,).
-      values: the learned function at them, shape (s, q).
-      target: f* at them, shape (q,).
-      frequencies: in periods, shape (k,).
-      amplitudes: of the learned function, shape (s, k).
-      target_amplitudes: of f*, shape (k,).
-      label: of the slider; it names the figure, so that two of one page need different ones.
-      description: the figure in words, for those who don't see it.
-
-    Returns:
-      The figure, open at its last frame; numbers are rounded to three decimals.
-
-    Raises:
-      ValueError: lengths don't agree, or there are more than 60 frames, which would make the page
-        slow to load.
-    """
-    count = _checks.whole_number("the number of steps", len(steps), least=1, most=MOST_FRAMES)
-    _checks.same_length("values", len(values), "steps", count)
-    _checks.same_length("amplitudes", len(amplitudes), "steps", count)
-    _checks.same_length("x", len(x), "values' last axis", values.shape[-1])
-    _checks.same_length("x", len(x), "target", len(target))
-    _checks.same_length(
-        "frequencies", len(frequencies), "target_amplitudes", len(target_amplitudes)
-    )
-    _checks.same_length(
-        "frequencies", len(frequencies), "amplitudes' last axis", amplitudes.shape[-1]
-    )
-    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.16, row_heights=[0.58, 0.42])
-    learned, wanted = {"color": COLOURS[1], "width": 2}, {"color": "#777777", "width": 1.5}
-    pairs = ((x, target, values[-1]), (frequencies, target_amplitudes, amplitudes[-1]))
-    for row, (where, still, moving) in enumerate(pairs, start=1):
-        for name, y, line in (("target", still, wanted), ("network", moving, learned)):
-            trace = go.Scatter(
-                x=_rounded(where), y=_rounded(y), name=name, line=line, mode="lines",
-                legendgroup=name, showlegend=row == 1, hoverinfo="x+y",
-            )  # fmt: skip
-            figure.add_trace(trace, row=row, col=1)
-    figure.frames = [
-        go.Frame(
-            name=f"{step:,}", traces=[1, 3],
-            data=[go.Scatter(y=_rounded(values[i])), go.Scatter(y=_rounded(amplitudes[i]))],
-        )
-        for i, step in enumerate(steps)
-    ]  # fmt: skip
-    heights = (
-        max(np.max(np.abs(values)), np.max(np.abs(target))),
-        max(np.max(amplitudes), np.max(target_amplitudes)),
-    )
-    _lay_out(figure, label, *(1.05 * float(height) for height in heights))
-    return SliderFigure(figure, label, description, 640)
+    def _still(self) -> str:
+        """Returns a picture of the first position, as the address of an image."""
+        with plt.style.context(plots.STYLE):
+            figure, axes = plots.panels(1, len(self.panels), height=3.0)
+            for ax, panel in zip(axes[:, 0], self.panels, strict=True):
+                for curve in panel.curves:
+                    x, y = np.asarray(curve.x), _curves.at(self._axes(curve.y), self._start)
+                    style = {"color": curve.colour, "label": curve.name}
+                    ax.plot(x, y, _MATPLOTLIB[curve.line], **style)
+                    if curve.band is not None:
+                        low, high = (_curves.at(self._axes(b), self._start) for b in curve.band)
+                        ax.fill_between(x, low, high, color=curve.colour, alpha=0.2, linewidth=0)
+                ax.set(xlabel=panel.xlabel, ylabel=panel.ylabel, ylim=_curves.limits(panel))
+                ax.set(xscale="log" if "x" in panel.log else "linear")
+                ax.set(yscale="log" if "y" in panel.log else "linear")
+                ax.legend(fontsize=9)
+            position = ", ".join(f"{s.label}: {s.values[s.start]}" for s in self.sliders)
+            titles = [f"{panel.title}   [{position}]".strip() for panel in self.panels]
+            axes[0, 0].set_title(titles[0], loc="left", fontsize=10)
+            picture = io.BytesIO()
+            figure.savefig(picture, format="png", dpi=90)
+            plt.close(figure)
+        return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
-def _lay_out(figure: go.Figure, label: str, value: float, amplitude: float) -> None:
-    """Labels axes that stay as they are while the slider moves, and adds plotly's own slider."""
-    axis = {"showgrid": True, "gridcolor": "#e5e5e5", "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(linecolor="#444444", ticks="outside", **axis)
-    figure.update_yaxes(linecolor="#444444", ticks="outside", automargin=True, **axis)
-    figure.update_xaxes(title_text="input x", row=1, col=1)
-    figure.update_yaxes(title_text="f(x)", range=[-value, value], row=1, col=1)
-    figure.update_xaxes(title_text="frequency (periods on [0, 1])", row=2, col=1)
-    figure.update_yaxes(title_text="amplitude", range=[0.0, amplitude], row=2, col=1)
-    still = {"mode": "immediate", "transition": {"duration": 0}}
-    still["frame"] = {"duration": 0, "redraw": False}
-    steps = [
-        {"method": "animate", "label": frame.name, "args": [[frame.name], still]}
-        for frame in figure.frames
-    ]
-    figure.update_layout(
-        template="none",
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        font={"size": 14, "color": "#222222"},
-        margin={"l": 56, "r": 16, "t": 36, "b": 56},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        hovermode="closest",
-        sliders=[{"active": len(steps) - 1, "currentvalue": {"prefix": f"{label}: "},
-                  "pad": {"t": 50}, "steps": steps}],
-    )  # fmt: skip
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.2)"
 
 
-def _rounded(values: Any) -> list[float]:
-    # A list, since plotly would send an array as it is, in full precision.
-    return [round(float(value), DIGITS) + 0.0 for value in np.asarray(values)]
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """Returns numbers to four digits, and what is not finite as null, which JSON has."""
+    return [float(f"{v:.{DIGITS}g}") + 0.0 if math.isfinite(v) else None for v in values.tolist()]

@@ -1,33 +1,38 @@
-"""A figure with a slider: what it holds, how it is labelled, and what it refuses."""
+"""Figures with sliders: what they hold, how they are labelled, and what they refuse."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import matplotlib.image
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from cases import refused
 
 from ntklib import interactive
-from ntklib.interactive import SliderFigure
+from ntklib.interactive import Curve, Panel, Slider, SliderFigure
 
-STEPS = [0, 10, 2500]
-X = np.arange(8) / 8
-VALUES = np.stack([part * np.sin(2 * np.pi * X) for part in (0.0, 0.5, 0.98765)])
-TARGET = np.sin(2 * np.pi * X)
-FREQUENCIES = np.arange(4)
-AMPLITUDES = np.stack([part * (FREQUENCIES == 1) for part in (0.0, 0.5, 0.98765)])
 DESCRIPTION = 'A wave grows to "its" target </script> & stops.'
+X = np.arange(8) / 8
+TARGET = np.sin(2 * np.pi * X)
+GROWTH = np.array([[0.1, 0.5, 0.98765], [0.2, 0.6, 0.9]])
+WAVES = GROWTH[:, :, None] * TARGET
+WIDTH, STEP = Slider("width m", ["16", "64"]), Slider("step <k>", ["0", "10", "2,500"], 2)
 
 
-def figure(**changes: Any) -> SliderFigure:
-    arguments = {
-        "steps": STEPS, "x": X, "values": VALUES, "target": TARGET,
-        "frequencies": FREQUENCIES.astype(float), "amplitudes": AMPLITUDES,
-        "target_amplitudes": 1.0 * (FREQUENCIES == 1), **changes,
-    }  # fmt: skip
-    return interactive.training(**arguments, description=DESCRIPTION)
+def figure(*curves: Curve, sliders: tuple[Slider, ...] = (WIDTH, STEP), **panel: Any) -> Any:
+    drawn = curves or (
+        Curve("target", X, TARGET, "#777777", "dashed"),
+        Curve("network", X, WAVES, band=(WAVES - 0.05, WAVES + 0.05)),
+    )
+    below = Panel([Curve("growth", np.arange(3.0), GROWTH[:, None], line="points")], "k", "size")
+    panels = [Panel(drawn, **{"xlabel": "input x", "ylabel": "f(x)", **panel})]
+    return SliderFigure(sliders, panels if curves else [*panels, below], description=DESCRIPTION)
 
 
 class Page(HTMLParser):
@@ -50,104 +55,147 @@ class Page(HTMLParser):
         if self.tags and self.tags[-1][0] == "script":
             self.scripts[-1] += data
 
-    def only(self, tag: str) -> dict[str, Any]:
-        """Returns the attributes of the page's one tag of this kind."""
-        (attributes,) = [found for name, found in self.tags if name == tag]
-        return attributes
+    def every(self, tag: str) -> list[dict[str, Any]]:
+        """Returns the attributes of the page's tags of this kind."""
+        return [found for name, found in self.tags if name == tag]
+
+    def data(self) -> dict[str, Any]:
+        """Returns what the figure's script will read."""
+        (text,) = self.scripts
+        content: dict[str, Any] = json.loads(text)
+        return content
 
 
 @pytest.fixture
-def bundle() -> dict[str, Any]:
-    return figure()._repr_mimebundle_()
+def page() -> Page:
+    return Page(figure()._repr_mimebundle_()["text/html"])
 
 
-def test_frames_hold_the_values_to_three_decimals(bundle: dict[str, Any]) -> None:
-    page = Page(bundle["text/html"])
-    drawn = json.loads(page.scripts[0])
-    assert [frame["name"] for frame in drawn["frames"]] == ["0", "10", "2,500"]
-    for i, frame in enumerate(drawn["frames"]):
-        function, spectrum = (trace["y"] for trace in frame["data"])
-        np.testing.assert_allclose(function, VALUES[i], atol=5.1e-4)
-        np.testing.assert_allclose(spectrum, AMPLITUDES[i], atol=5.1e-4)
-    assert drawn["frames"][2]["data"][1]["y"][1] == 0.988
-    names = [trace["name"] for trace in drawn["data"]]
-    assert [names[i] for i in drawn["frames"][0]["traces"]] == ["network", "network"]
-    np.testing.assert_allclose(drawn["data"][0]["y"], TARGET, atol=5.1e-4)
-    np.testing.assert_allclose(drawn["data"][1]["y"], VALUES[-1], atol=5.1e-4)
-    assert "-0.0" not in bundle["text/html"]
+def row(trace: dict[str, Any], *position: int) -> Any:
+    """Returns a trace's heights at a position of the sliders, as `_static/figures.js` does."""
+    return trace["rows"][sum(p * s for p, s in zip(position, trace["strides"], strict=True))]
 
 
-def test_page_has_a_slider_with_a_label_and_a_figure_in_words(bundle: dict[str, Any]) -> None:
-    page = Page(bundle["text/html"])
-    slider, label = page.only("input"), page.only("label")
-    assert slider["type"] == "range"
-    assert (slider["min"], slider["max"], slider["value"]) == ("0", "2", "2")
-    assert slider["aria-valuetext"] == "2,500"
-    assert label["for"] == slider["id"]
-    images = [attributes for _, attributes in page.tags if attributes.get("role") == "img"]
-    assert [image["aria-label"] for image in images] == [DESCRIPTION]
+def test_every_position_has_its_curves(page: Page) -> None:
+    traces = {t["trace"]["name"]: t for t in page.data()["traces"]}
+    for i in range(2):
+        for j in range(3):
+            np.testing.assert_allclose(row(traces["target"], i, j), TARGET, rtol=5.1e-4)
+            np.testing.assert_allclose(row(traces["network"], i, j), WAVES[i, j], rtol=5.1e-4)
+            np.testing.assert_allclose(row(traces["growth"], i, j), GROWTH[i], rtol=5.1e-4)
+    assert len(traces["target"]["rows"]) == 1
+    assert len(traces["growth"]["rows"]) == 2
+    assert row(traces["growth"], 0, 0)[2] == 0.9877
+    assert traces["network"]["trace"]["xaxis"] == "x1"
+    assert traces["growth"]["trace"]["yaxis"] == "y2"
+
+
+def test_band_is_drawn_below_its_curve(page: Page) -> None:
+    low, high, middle = (t for t in page.data()["traces"] if t["trace"]["name"] == "network")
+    assert "fill" not in low["trace"]
+    assert high["trace"]["fill"] == "tonexty"
+    assert (np.array(row(low, 1, 1)) <= row(middle, 1, 1)).all()
+    assert (np.array(row(middle, 1, 1)) <= row(high, 1, 1)).all()
+    assert [t["trace"]["showlegend"] for t in (low, high, middle)] == [False, False, True]
+
+
+def test_sliders_have_labels_and_say_where_they_are(page: Page) -> None:
+    sliders, labels = page.every("input"), page.every("label")
+    assert [(s["type"], s["min"], s["max"], s["value"]) for s in sliders] == [
+        ("range", "0", "1", "0"), ("range", "0", "2", "2"),
+    ]  # fmt: skip
+    assert [s["aria-valuetext"] for s in sliders] == ["16", "2,500"]
+    assert json.loads(sliders[1]["data-values"]) == list(STEP.values)
+    assert [label["for"] for label in labels] == [s["id"] for s in sliders]
+    assert [o["id"] for o in page.every("output")] == [s["id"] + "-value" for s in sliders]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert interactive.MARKER in bundle["text/html"]
 
 
-def test_text_in_a_figure_ends_no_script() -> None:
-    shown = figure()
-    shown.figure.update_layout(title=DESCRIPTION)
-    page = Page(shown._repr_mimebundle_()["text/html"])
-    assert len(page.scripts) == 2
-    assert json.loads(page.scripts[0])["layout"]["title"]["text"] == DESCRIPTION
+def test_figure_is_there_in_words_and_as_a_picture(page: Page) -> None:
+    (image,) = page.every("img")
+    assert image["alt"] == DESCRIPTION
+    assert [a["aria-label"] for _, a in page.tags if a.get("role") == "img"] == [DESCRIPTION]
+    kind, data = image["src"].split(",")
+    assert kind == "data:image/png;base64"
+    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(data)))
+    assert pixels.shape[1] > 600
+    assert pixels[..., :3].std() > 0.05  # it is no empty sheet
 
 
-def test_page_loads_nothing_and_brings_no_second_slider(bundle: dict[str, Any]) -> None:
-    assert not re.search(r"https?://|src=|require\(", bundle["text/html"])
-    page = Page(bundle["text/html"])
-    assert len(page.scripts) == 2  # the sentence's own </script> has not ended one
-    assert "sliders" not in json.loads(page.scripts[0])["layout"]
-    assert "</script>" not in page.scripts[1]
+def test_page_loads_nothing_and_its_text_ends_no_script(page: Page) -> None:
+    text = figure(title=DESCRIPTION)._repr_mimebundle_()["text/html"]
+    assert not re.search(r"https?://|require\(", text)
+    annotation = Page(text).data()["layout"]["annotations"][0]
+    assert annotation["text"] == DESCRIPTION
+    assert interactive.MARKER in text
+    assert page.data()["layout"]["annotations"] == []
 
 
-def test_lab_gets_the_figure_with_plotlys_slider(bundle: dict[str, Any]) -> None:
-    shown = bundle["application/vnd.plotly.v1+json"]
-    assert json.loads(json.dumps(shown)) == shown
-    (slider,) = shown["layout"]["sliders"]
-    assert [step["args"][0][0] for step in slider["steps"]] == ["0", "10", "2,500"]
-    assert DESCRIPTION in bundle["text/plain"]
+def test_script_reads_what_the_page_has() -> None:
+    """The names that Python and JavaScript share; the browser tests move the sliders."""
+    script = (Path(__file__).parents[1] / "_static" / "figures.js").read_text()
+    text = figure()._repr_mimebundle_()["text/html"]
+    assert interactive.MARKER in script
+    for name in ("live", "controls"):
+        assert f".{name}" in script
+        assert f'class="{name}"' in text
 
 
-def test_axes_hold_every_frame(bundle: dict[str, Any]) -> None:
-    """They stay as they are while the slider moves, so the largest frame must fit in."""
-    layout = figure(values=VALUES[::-1] * 3, amplitudes=AMPLITUDES[::-1] * 2).figure.layout
-    assert layout.yaxis.range[1] > 3 * 0.98 > layout.yaxis.range[1] / 1.1
-    assert layout.yaxis.range[0] == -layout.yaxis.range[1]
-    assert layout.yaxis2.range[1] > 2 * 0.98 > layout.yaxis2.range[1] / 1.1
-    small = bundle["application/vnd.plotly.v1+json"]["layout"]
-    assert small["yaxis"]["range"][1] > 1.0 > small["yaxis"]["range"][1] / 1.1
+def test_lab_gets_a_valid_plotly_figure_with_its_own_slider() -> None:
+    shown = figure()._repr_mimebundle_()["application/vnd.plotly.v1+json"]
+    drawn = go.Figure(
+        data=shown["data"], layout=shown["layout"], frames=[go.Frame(**f) for f in shown["frames"]]
+    )
+    (slider,) = drawn.layout.sliders
+    assert [step.label for step in slider.steps][:3] == ["16, 0", "16, 10", "16, 2,500"]
+    assert slider.active == 2
+    np.testing.assert_allclose(drawn.frames[5].data[3].y, WAVES[1, 2], rtol=5.1e-4)
+    np.testing.assert_allclose(drawn.data[3].y, WAVES[0, 2], rtol=5.1e-4)
 
 
-def test_same_figure_is_the_same_page_and_a_real_one_is_small() -> None:
+def test_axes_hold_every_position() -> None:
+    layout = Page(figure(Curve("w", X, WAVES * 3))._repr_mimebundle_()["text/html"]).data()[
+        "layout"
+    ]
+    low, high = layout["yaxis1"]["range"]
+    assert high > 3 * 0.98765 > high / 1.2
+    assert low < -3 * 0.98765
+    positive = Curve("w", X, np.exp(WAVES), band=(0 * WAVES, np.exp(WAVES) * 100))
+    logs = Page(figure(positive, log="y")._repr_mimebundle_()["text/html"]).data()["layout"]
+    low, high = logs["yaxis1"]["range"]
+    assert logs["yaxis1"]["type"] == "log"
+    assert -0.6 < low < np.log10(np.exp(WAVES).min())
+    assert np.log10(np.exp(WAVES).max() * 100) < high < 2.6
+
+
+def test_gaps_stay_gaps() -> None:
+    holed = np.where(np.arange(8) == 3, np.nan, WAVES)
+    (trace,) = Page(figure(Curve("w", X, holed))._repr_mimebundle_()["text/html"]).data()["traces"]
+    assert row(trace, 1, 1)[3] is None
+    assert row(trace, 1, 1)[2] is not None
+
+
+def test_same_figure_is_the_same_page() -> None:
     assert figure()._repr_mimebundle_() == figure()._repr_mimebundle_()
-    rng = np.random.default_rng(0)
-    large = figure(
-        steps=list(range(40)), x=np.arange(200) / 200, values=rng.normal(size=(40, 200)),
-        target=rng.normal(size=200), frequencies=np.arange(61.0),
-        amplitudes=rng.random(size=(40, 61)), target_amplitudes=rng.random(size=61),
-    )  # fmt: skip
-    assert len(large._repr_mimebundle_()["text/html"]) < 300_000
 
 
 def test_bad_arguments_are_refused() -> None:
-    with refused("values has 2 entries and steps has 3: they must agree."):
-        figure(values=VALUES[:2])
-    with refused("amplitudes has 2 entries and steps has 3: they must agree."):
-        figure(amplitudes=AMPLITUDES[:2])
-    with refused("x has 7 entries and values' last axis has 8: they must agree."):
-        figure(x=X[:7])
-    with refused("x has 8 entries and target has 7: they must agree."):
-        figure(target=TARGET[:7])
-    with refused("frequencies has 4 entries and target_amplitudes has 3: they must agree."):
-        figure(target_amplitudes=np.zeros(3))
-    with refused("frequencies has 4 entries and amplitudes' last axis has 3: they must agree."):
-        figure(amplitudes=AMPLITUDES[:, :3])
-    with refused("the number of steps must be between 1 and 60, got 61."):
-        figure(steps=list(range(61)))
+    with refused("y of 'w' has shape (3, 8): give it the axes (2, 3) of the sliders"):
+        figure(Curve("w", X, WAVES[0]))
+    with refused("low of 'w' has shape (2, 2, 8)"):
+        figure(Curve("w", X, WAVES, band=(WAVES[:, :2], WAVES)))
+    with refused("y of 'w' has 8 entries and x of 'w' has 7: they must agree."):
+        figure(Curve("w", X[:7], WAVES))
+    with refused("the number of values of 'm' must be at least 2, got 1."):
+        figure(sliders=(Slider("m", ["1"]),))
+    with refused("start of 'm' must be between 0 and 1, got 2."):
+        figure(sliders=(Slider("m", ["1", "2"], 2),))
+    with refused("the number of sliders must be between 1 and 3, got 0."):
+        figure(sliders=())
+    many = Slider("m", [str(i) for i in range(120)])
+    with refused("over all sliders together must be between 2 and 240, got 360."):
+        figure(Curve("w", X, TARGET), sliders=(many, STEP))
+    heavy = Curve("w", np.arange(15e3), np.random.default_rng(0).normal(size=(2, 3, 15_000)))
+    with refused("kB of data: give it fewer points or positions, 500 kB is the most."):
+        figure(heavy)

@@ -1,0 +1,41 @@
+// Figures of ntklib.interactive: plotly.js draws what the page holds as JSON, sliders choose the
+// rows. Without plotly.js, and on paper, the picture that the page holds too stays in its place.
+(function () {
+  "use strict";
+
+  function start(figure) {
+    const content = JSON.parse(figure.querySelector("script").textContent);
+    const plot = figure.querySelector(".live");
+    const controls = figure.querySelector(".controls");
+    const sliders = Array.from(controls.querySelectorAll("input"));
+
+    function heights(trace) {
+      const place = (sum, slider, axis) => sum + Number(slider.value) * trace.strides[axis];
+      return trace.rows[sliders.reduce(place, 0)];
+    }
+
+    const moving = content.traces.map((trace, index) => (trace.rows.length > 1 ? index : -1))
+      .filter((index) => index >= 0);
+
+    function move(event) {
+      const slider = event.target;
+      const name = JSON.parse(slider.dataset.values)[Number(slider.value)];
+      document.getElementById(slider.id + "-value").textContent = name;
+      slider.setAttribute("aria-valuetext", name);
+      const rows = moving.map((index) => heights(content.traces[index]));
+      Plotly.restyle(plot, {y: rows}, moving);
+    }
+
+    figure.classList.add("alive");
+    plot.hidden = controls.hidden = false;
+    const traces = content.traces.map((trace) => ({...trace.trace, y: heights(trace)}));
+    Plotly.newPlot(plot, traces, content.layout,
+      {responsive: true, displayModeBar: false, scrollZoom: false});
+    sliders.forEach((slider) => slider.addEventListener("input", move));
+  }
+
+  window.addEventListener("load", function () {
+    if (typeof Plotly === "undefined") { return; }
+    document.querySelectorAll("[data-ntklib-plotly]").forEach(start);
+  });
+})();
