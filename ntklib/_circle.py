@@ -24,6 +24,7 @@ BASE = 20221128
 """Seed of the key into which a study's seeds are folded."""
 
 TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
+"""f* of all studies: the frequencies 0 to 4, each with the amplitude 1/2."""
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "fully connected, depth 1": lambda m, omega="erf": networks.fully_connected(
@@ -38,24 +39,30 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     ),
     "residual, depth 3": lambda m, omega="erf": networks.residual(2, m, 3, omega, biases=True),
 }
-"""Networks on the plane by name, each a function of its width m and its activation; biases, so that
-every frequency has a positive eigenvalue."""
+"""Networks on the plane by name, each a function of its width m and its activation. They have
+biases, so that every frequency has a positive eigenvalue."""
 
 OTHER_KERNELS: dict[str, Kernel] = {
     "K∞ of depth 3": ARCHITECTURES["fully connected, depth 3"](1).kernel,
     "RBF, ℓ = 1": lambda x1, x2: kernels.rbf(x1, x2, lengthscale=1.0),
 }
-"""What Theorem 1 is measured with besides a network's own K^∞."""
+r"""What Theorem 1 is measured with besides a network's own $K^\infty$."""
 
 
 @functools.cache
 def problem(
     architecture: str, nodes: int, activation: str = "erf"
 ) -> tuple[Measure, Eigensystem, Any]:
-    """Returns the circle, the eigensystem of K^∞ on its nodes, and K^∞.
+    r"""Returns the circle, the eigensystem of $K^\infty$ on its nodes, and $K^\infty$.
 
     Raises:
       ValueError: the architecture or the activation is unknown.
+
+    Example:
+      >>> from ntklib import studies
+      >>> circle, system, kernel = studies.problem("fully connected, depth 1", 8)
+      >>> system.functions.shape
+      (8, 8)
     """
     kernel = build(architecture, 1, activation).kernel
     circle, _, system = _operator(kernel, nodes)
@@ -71,7 +78,14 @@ def _operator(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"],
 
 
 def times_up_to(horizon: float, count: int) -> Float[Array, " s"]:
-    """Returns times from 0.01 to the horizon in equal ratios."""
+    """Returns times from 0.01 to the horizon in equal ratios.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> np.asarray(studies.times_up_to(1.0, 3)).round(6).tolist()
+      [0.01, 0.1, 1.0]
+    """
     return jnp.geomspace(0.01, horizon, count)
 
 
@@ -79,7 +93,7 @@ def linear_width(
     point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int, activation: str = "erf",
 ) -> dict[str, Any]:  # fmt: skip
-    r"""Networks of finite width on finite samples, against the ideal dynamics of their K^∞.
+    r"""Networks of finite width on finite samples, against the ideal dynamics of their $K^\infty$.
 
     Args:
       point: `architecture`, `width` m, and `samples` n, ∞ for the circle's own nodes and weights.
@@ -91,12 +105,20 @@ def linear_width(
       activation: of the network.
 
     Returns:
-      By seed and time: `ratio`, the left side of Corollary 2 over the bracket, where it is largest
-      over k; `epsilon`, its supremum over t ≤ T; `deviation`,
-      $\|r_T - e^{-T_{K^\infty}T}r_0\|^2_{L^2(\rho)}$. And the times, `time`.
+      Arrays by name. By seed and time, `ratio` is the left side of Corollary 2 over the factor in
+      front of the bracket, at the k where that is largest, `epsilon` its supremum over t ≤ T, and
+      `deviation` is $\|r_T - e^{-T_{K^\infty}T}r_0\|^2_{L^2(\rho)}$. `time` has the times.
 
     Raises:
       ValueError: the architecture or the activation is unknown, or samples is no whole number or ∞.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "width": 4, "samples": 8}
+      >>> found = studies.linear_width(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> sorted(found)
+      ['deviation', 'epsilon', 'ratio', 'time']
     """
     network = build(point["architecture"], int(point["width"]), activation)
     return finite_width(
@@ -108,7 +130,17 @@ def finite_width(
     network: Network, point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """`linear_width` of any network on the plane that is 0 at the start and has a kernel."""
+    """`linear_width` of any network on the plane that is 0 at the start and has a kernel.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import networks, studies
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> point = {"width": 4, "samples": 8}
+      >>> found = studies.finite_width(network, point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["epsilon"].shape  # seeds, times
+      (2, 12)
+    """
     circle, _, system = _operator(network.kernel, nodes)
     stops = times_up_to(horizon, times)
     flows, _ = _flows(network, circle, stops, point, seeds)
@@ -119,7 +151,16 @@ def kernel_limit(
     point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int, activation: str = "erf",
 ) -> dict[str, Any]:  # fmt: skip
-    """The same at m = ∞: the flow of K^∞ itself on finite samples; samples must be finite."""
+    r"""The same at m = ∞: the flow of $K^\infty$ itself; samples must be finite.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "samples": 8}
+      >>> found = studies.kernel_limit(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["deviation"].shape
+      (2, 12)
+    """
     _, _, kernel = problem(point["architecture"], nodes, activation)
     return infinite_width(kernel, point, seeds, horizon=horizon, times=times, nodes=nodes)
 
@@ -128,7 +169,18 @@ def infinite_width(
     kernel: Kernel, point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """`kernel_limit` of any kernel on the plane."""
+    """`kernel_limit` of any kernel on the plane.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> linear, point = lambda x, y: x @ y.T, {"samples": 8}
+      >>> found = studies.infinite_width(
+      ...     linear, point, np.arange(2), horizon=2.0, times=12, nodes=8
+      ... )
+      >>> found["epsilon"].shape
+      (2, 12)
+    """
     n = sample_size(point["samples"])
     if n is None:
         raise ValueError("samples must be finite at m = ∞, where nothing else is.")
@@ -149,10 +201,18 @@ def theorem_1(
     Arguments and errors are those of `linear_width`, and so are the draws.
 
     Returns:
-      By seed, kernel and time: `projected_epsilon` and `total_epsilon`, the least ε with which the
-      first and the second inequality of Theorem 1 hold for all t ≤ T. By seed and kernel:
-      `kernel_term`, the other term of the bracket. And the kernels' names and the times, `kernel`
-      and `time`.
+      Arrays by name. By seed, kernel and time, `projected_epsilon` and `total_epsilon` are the
+      least ε with which the first and the second inequality of Theorem 1 hold for all t ≤ T. By
+      seed and kernel, `kernel_term` is the other term of the bracket. `kernel` and `time` have the
+      kernels' names and the times.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "width": 4, "samples": 8}
+      >>> found = studies.theorem_1(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["projected_epsilon"].shape  # seeds, kernels, times
+      (2, 3, 12)
     """
     network = networks.antisymmetric(build(point["architecture"], int(point["width"]), activation))
     stops = times_up_to(horizon, times)
@@ -165,15 +225,27 @@ def theorem_1(
 
 
 def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dict[str, Comparison]:
-    """Holds trajectories on the circle that start at −`TARGET` against kernels: Theorem 1.
+    r"""Holds trajectories on the circle that start at −`TARGET` against kernels: Theorem 1.
 
     Args:
-      network: the first kernel is its K^∞; it has nothing to do with the others.
+      network: the first kernel is its $K^\infty$; it has nothing to do with the others.
       flows: residuals of shape (b, s, q) at the nodes of `measures.circle(q)`.
       theta_0: initial parameters, each leaf with a leading axis b.
 
     Returns:
       Both sides by name of the kernel.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import ensembles, measures, networks, studies
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> circle, times = measures.circle(8), jnp.linspace(0.1, 1.2, 12)
+      >>> flows, params = ensembles.network_flows(
+      ...     network, studies.TARGET, circle, times, jax.random.key(0), draws=2, progress=False
+      ... )
+      >>> list(studies.against_kernels(network, flows, params))
+      ['own K∞', 'K∞ of depth 3', 'RBF, ℓ = 1']
     """
     nodes = flows.residuals.shape[-1]
     operators = {

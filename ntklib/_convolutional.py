@@ -32,7 +32,7 @@ def convolutional(
     $\alpha^{(l)} = \omega(W^{(l)} * \alpha^{(l-1)}/\sqrt{m_{l-1}} + b^{(l)})$ with m_l channels
     and stride 1, $f = v^T\alpha^{(L)}/\sqrt{m_L} + c$ with an entry of v for each channel and
     position, all parameters N(0, 1). As in the source (slide "Architectures") only the channels
-    are in the scaling: filter and image are constants, which K^∞ grows with.
+    are in the scaling: filter and image are constants, which $K^\infty$ grows with.
 
     Args:
       shape: of an input, (length, channels) or (height, width, channels). Networks take points of
@@ -52,6 +52,12 @@ def convolutional(
       TypeError: a size is not a whole number.
       ValueError: a size is less than 1, the shape has not two or three axes, the filters don't
         fit, or the activation or padding is unknown.
+
+    Example:
+      >>> from ntklib import networks
+      >>> network = networks.convolutional((8, 8, 1), (4, 4), filter_size=3)
+      >>> network.parameters  # 4·1·9 + 4·4·9 + 4·64
+      436
     """
     extent = _network.positive_sizes("shape", shape)
     if len(extent) not in (2, 3):
@@ -128,11 +134,16 @@ def lenet5(output: int | None = 0, dtype: Any = None) -> Network:
       dtype: of the parameters; JAX's default floating-point type if None.
 
     Returns:
-      The network. It has no analytic kernel: its widths are fixed, and max-pooling has none.
+      The network. Its widths are fixed and max-pooling has no analytic kernel, so neither has it.
 
     Raises:
       TypeError: output is not a whole number.
       ValueError: output is not between 0 and 9.
+
+    Example:
+      >>> from ntklib import networks
+      >>> networks.lenet5().parameters
+      64122
     """
     if output is not None:
         output = _checks.whole_number("output", output, least=0, most=9)

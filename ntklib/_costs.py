@@ -107,7 +107,13 @@ def _drawn(architecture: str, m: int) -> int:
 
 @functools.cache
 def parameters(architecture: str, m: int) -> int:
-    """Returns the number of parameters p of the antisymmetric network."""
+    """Returns the number of parameters p of the antisymmetric network.
+
+    Example:
+      >>> from ntklib import studies
+      >>> studies.parameters("fully connected, depth 1", 4)  # 2·(4·2 + 4 + 4 + 1)
+      34
+    """
     return _network(architecture, m).parameters
 
 

@@ -21,6 +21,12 @@ class Slider:
       label: what it is, such as "time t"; text without formulas.
       values: what is written beside it at each position, such as "0.1".
       start: the position at which the figure opens.
+
+    Example:
+      >>> from ntklib import interactive
+      >>> rate = interactive.Slider("rate", ["0.5", "1"], start=1)
+      >>> rate.values[rate.start]
+      '1'
     """
 
     label: str
@@ -40,6 +46,16 @@ class Curve:
       colour: of line and band.
       line: how it is drawn.
       band: lower and upper ends of its spread, each of y's shape.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import interactive
+      >>> x = np.array([0.0, 1.0, 2.0])
+      >>> lines = interactive.Curve(
+      ...     "a line", x, np.stack([x, 2 * x])
+      ... )  # one for each of two positions
+      >>> lines.y.shape
+      (2, 3)
     """
 
     name: str
@@ -61,6 +77,14 @@ class Panel:
       log: which axes are logarithmic, "", "x", "y" or "xy".
       title: of the panel.
       ylim: ends of the vertical axis; without it everything at every position fits.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import interactive
+      >>> x = np.array([1.0, 2.0])
+      >>> panel = interactive.Panel([interactive.Curve("still", x, x)], "time t", "size", log="xy")
+      >>> panel.curves[0].name
+      'still'
     """
 
     curves: Sequence[Curve]
@@ -93,6 +117,16 @@ def at(heights: np.ndarray, position: Sequence[int]) -> np.ndarray:
     """Returns the heights at a position of the sliders, where an axis of length 1 stays."""
     where = [index if size > 1 else 0 for index, size in zip(position, heights.shape, strict=False)]
     return heights[tuple(where)]
+
+
+def reach(panel: Panel) -> tuple[float, float]:
+    """Returns ends of the horizontal axis, a little beyond all points."""
+    values = np.concatenate([np.asarray(curve.x, dtype=float) for curve in panel.curves])
+    if "x" in panel.log:
+        margin = (values.max() / values.min()) ** 0.02
+        return float(values.min() / margin), float(values.max() * margin)
+    margin = 0.02 * (values.max() - values.min())
+    return float(values.min() - margin), float(values.max() + margin)
 
 
 def limits(panel: Panel) -> tuple[float, float]:

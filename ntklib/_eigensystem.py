@@ -21,6 +21,20 @@ class Eigensystem:
       values: σ₁ ≥ σ₂ ≥ …, each as often as its multiplicity, shape (k,).
       functions: φᵢ at the nodes, orthonormal in L²(ρ), shape (k, q).
       measure: ρ.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> circle = measures.circle(8)
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> system = spectrum.circle(poisson, circle, k=3)
+      >>> coefficients = system.coefficients(circle.nodes[:, 0])  # cos θ is φ₂/√2
+      >>> round(float(coefficients[1]), 4)
+      0.7071
+      >>> bool(np.allclose(system.synthesis(coefficients), circle.nodes[:, 0]))
+      True
+      >>> system.leading(2).functions.shape
+      (2, 8)
     """
 
     values: Float[Array, " k"]
@@ -66,6 +80,17 @@ def extension(system: Eigensystem, cross: Float[Array, "x q"]) -> Float[Array, "
       TypeError: cross doesn't hold floating-point numbers.
       ValueError: cross has another shape or holds NaN or infinite values, or an eigenvalue is
         below 10⁻¹² of the largest.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> kernel = lambda x, y: 2 + 2 * x @ y.T
+      >>> circle = measures.circle(8)
+      >>> system = spectrum.circle(kernel, circle, k=3)
+      >>> x = jnp.array([[0.6, 0.8]])  # there 1, √2 cos θ and √2 sin θ are
+      >>> np.asarray(spectrum.extension(system, kernel(x, circle.nodes))[:, 0]).round(4).tolist()
+      [1.0, 0.8485, 1.1314]
     """
     cross = _checks.real_array("cross", cross, "x q")
     weights = system.measure.weights
@@ -99,6 +124,17 @@ def transfer(system: Eigensystem, cross: Float[Array, "x q"], measure: Measure) 
     Raises:
       TypeError: as `extension`.
       ValueError: as `extension`, or the new nodes are other or fewer than cross and system need.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> kernel = lambda x, y: 2 + 2 * x @ y.T
+      >>> coarse, fine = measures.circle(4), measures.circle(8)
+      >>> system = spectrum.nystrom(kernel(coarse.nodes, coarse.nodes), coarse, k=3)
+      >>> moved = spectrum.transfer(system, kernel(fine.nodes, coarse.nodes), fine)
+      >>> exact = spectrum.circle(kernel, fine, k=3)
+      >>> np.asarray(spectrum.principal_angles(moved, exact)).round(6).tolist()
+      [0.0, 0.0, 0.0]
     """
     functions = np.asarray(extension(system, cross))
     k, x = functions.shape
@@ -135,6 +171,17 @@ def principal_angles(
     Raises:
       ValueError: the measures differ, k is out of range, or k is None and the numbers of
         eigenfunctions differ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> circle = measures.circle(8)
+      >>> one, cosine, sine = spectrum.circle(lambda x, y: 1 + x @ y.T, circle, k=3).functions
+      >>> first = spectrum.Eigensystem(jnp.ones(2), jnp.stack([one, cosine]), circle)
+      >>> second = spectrum.Eigensystem(jnp.ones(2), jnp.stack([one, sine]), circle)
+      >>> np.asarray(spectrum.principal_angles(first, second)).round(4).tolist()  # 0 and π/2
+      [0.0, 1.5708]
     """
     _same_measure(first.measure, second.measure)
     if k is None:

@@ -38,6 +38,16 @@ def funk_hecke(kernel: Kernel, d: int, most: int) -> Float[Array, " degrees"]:
     Raises:
       ValueError: the kernel is not rotation-invariant, has a negative eigenvalue or a NaN or
         infinite value, d or most is too small, or x64 is off.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import spectrum
+      >>> poisson = lambda x, y: (
+      ...     0.75 / (1.25 - x @ y.T) ** 1.5
+      ... )  # (1 − r²)/(1 − 2rt + r²)^(d/2), r = 1/2
+      >>> found = spectrum.funk_hecke(poisson, d=3, most=3)
+      >>> np.asarray(found / found[0]).round(6).tolist()  # rᵏ
+      [1.0, 0.5, 0.25, 0.125]
     """
     _checks.require_x64("A spectrum")
     d = _checks.whole_number("d", d, least=2)
@@ -97,6 +107,13 @@ def fourier_eigenvalues(kernel: Kernel, most: int) -> Float[Array, " frequencies
 
     Raises:
       ValueError: as `funk_hecke`.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import spectrum
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> np.asarray(spectrum.fourier_eigenvalues(poisson, most=3)).round(6).tolist()
+      [1.0, 0.5, 0.25, 0.125]
     """
     return funk_hecke(kernel, 2, most)
 
@@ -112,6 +129,13 @@ def multiplicity(d: int, degree: int) -> int:
 
     Raises:
       ValueError: d or degree is too small.
+
+    Example:
+      >>> from ntklib import spectrum
+      >>> spectrum.multiplicity(3, 2)
+      5
+      >>> [spectrum.multiplicity(10, k) for k in range(4)]
+      [1, 10, 54, 210]
     """
     d = _checks.whole_number("d", d, least=2)
     return _harmonics.multiplicity(d, _checks.whole_number("degree", degree, least=0))

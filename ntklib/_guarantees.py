@@ -38,6 +38,12 @@ def stopping_time(sigma: SupportsFloat, sup_norm: SupportsFloat, norm: SupportsF
 
     Raises:
       ValueError: an argument is not positive and finite.
+
+    Example:
+      >>> import math
+      >>> from ntklib import theory
+      >>> round(theory.stopping_time(sigma=0.5, sup_norm=math.e, norm=1.0), 6)
+      2.0
     """
     rate = _checks.positive("sigma", sigma)
     start, end = _checks.positive("sup_norm", sup_norm), _checks.positive("norm", norm)
@@ -58,6 +64,16 @@ def leading_modes(system: Eigensystem, g: Float[Array, " q"], epsilon: SupportsF
     Raises:
       ValueError: epsilon is not positive, or more than ε of g is outside the span of all given
         eigenfunctions.
+
+    Example:
+      >>> from ntklib import measures, spectrum, theory
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle = measures.circle(8)
+      >>> system = spectrum.circle(poisson, circle)
+      >>> theory.leading_modes(
+      ...     system, circle.nodes[:, 0], 0.01
+      ... )  # cos θ is the second, sin θ comes with it
+      3
     """
     most = _checks.positive("epsilon", epsilon)
     rest = float(system.measure.inner(g, g)) - np.cumsum(np.asarray(system.coefficients(g)) ** 2)
@@ -85,6 +101,14 @@ class LeastSize:
       tried: passed and all draws at each size that was looked at.
       share: of the draws that must pass.
       level: of confidence, of the two ends together.
+
+    Example:
+      >>> from ntklib import theory
+      >>> least = theory.least_size(lambda m: [m >= 64] * 50, [16, 32, 64, 128])
+      >>> least.size, least.tried[64]
+      (64.0, (50, 50))
+      >>> print(least)
+      64 [64, 64]
     """
 
     size: float
@@ -124,6 +148,12 @@ def least_size(
     Raises:
       ValueError: sizes are not increasing, share or level is outside (0, 1), or a size has too few
         draws for even all of them to show `share`.
+
+    Example:
+      >>> from ntklib import theory
+      >>> enough = lambda m: [m >= 64] * 50  # in each of 50 draws
+      >>> print(theory.least_size(enough, [16, 32, 64, 128]))
+      64 [64, 64]
     """
     grid = _checks.increasing_sizes("sizes", sizes, least=1)
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
@@ -177,6 +207,15 @@ def growth(x: Sequence[Any] | np.ndarray, least: Sequence[LeastSize]) -> Rate:
 
     Raises:
       ValueError: too few or unordered x, or a size that is not finite.
+
+    Example:
+      >>> from ntklib import theory
+      >>> inverse = [1, 2, 4, 8, 16]  # 1/σ_k
+      >>> least = [
+      ...     theory.least_size(lambda m: [m >= x**2] * 50, [1, 4, 16, 64, 256]) for x in inverse
+      ... ]
+      >>> round(theory.growth(inverse, least).exponent, 6)
+      2.0
     """
     logs = np.log(_checks.increasing_sizes("x", [float(each) for each in x], least=LEAST_SIZES))
     _checks.same_length("least", len(least), "x", logs.size)

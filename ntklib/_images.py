@@ -26,6 +26,14 @@ class Images:
     Raises:
       TypeError: images are not bytes, or labels not whole numbers.
       ValueError: wrong shapes, no image, or a label without a class.
+
+    Example:
+      >>> from ntklib import datasets
+      >>> patches = datasets.photograph_patches(stride=64)
+      >>> patches.images.shape, patches.classes
+      ((140, 32, 32, 3), ('china', 'flower'))
+      >>> patches.points(slice(0, 2)).shape  # 2 images of 32 × 32 pixels in 3 colours
+      (2, 3072)
     """
 
     name: str

@@ -1,7 +1,10 @@
 """How much memory there is for a cell, and the refusal when it needs more."""
 
 import math
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,19 @@ def available() -> int:
         except (OSError, ValueError):  # no container, or one without a limit ("max")
             continue
     return max(left, 0)
+
+
+def peak() -> int:
+    """Returns the most bytes that this process has held at a time; 0 where nobody counts them."""
+    with suppress(OSError):  # Linux counts for the process alone, not also for its parent
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return 1024 * int(found[1])
+    with suppress(ImportError):
+        import resource  # Unix alone has it
+
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return held if sys.platform == "darwin" else 1024 * held
+    return 0
 
 
 def _page_cache(statistics: Path) -> int:

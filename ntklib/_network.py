@@ -16,6 +16,8 @@ from ntklib.activations import named
 Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
 Forward = Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]]
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
+"""K: (x, x') ↦ its Gram matrix, for points of shape (n, d) and (k, d); any JAX function of this
+form serves."""
 
 ENTRIES = 2**20
 """Entries of a Gram matrix for which a Hermite series is summed at once, some 100 MB."""
@@ -36,6 +38,17 @@ class Network:
       forward: (θ, x, affine) ↦ f(x; θ), where each affine layer is computed by
         `affine(layer, inputs, scale, window)` (see `_layers.affine`), through which `empirical`
         sees the layers. None for a network whose layers aren't known.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import networks
+      >>> network = networks.fully_connected(2, (4,), biases=True)
+      >>> network.width, network.parameters
+      (4, 17)
+      >>> params = network.init(jax.random.key(0))
+      >>> network.apply(params, jnp.eye(2)).shape
+      (2,)
     """
 
     name: str

@@ -17,6 +17,13 @@ class Panels:
     Attributes:
       ends: t > 0, where the panels end and integrals are wanted, shape (s,); the first starts at 0.
       points: Gauss points s of each panel, shape (s, g).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations
+      >>> panels = deviations.panels(jnp.array([1.0, 2.0]), points=1)
+      >>> panels.points.tolist(), panels.times.tolist()
+      ([[0.5], [1.5]], [0.0, 0.5, 1.0, 1.5, 2.0])
     """
 
     ends: Float[Array, " s"]
@@ -46,6 +53,12 @@ def panels(ends: Float[Array, " s"], points: int = 8) -> Panels:
       TypeError: ends are not floating-point numbers, or points is not a whole number.
       ValueError: ends are not increasing or don't start after 0, points is less than 1, or x64 is
         off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations
+      >>> deviations.panels(jnp.array([1.0, 2.0]), points=3).points.shape
+      (2, 3)
     """
     _checks.require_x64("A difference of trajectories")
     ts = _checks.increasing_times(ends)
@@ -80,6 +93,15 @@ def damped_integrals(
     Raises:
       TypeError: the arrays are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, or a negative σ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import deviations
+      >>> panels = deviations.panels(jnp.array([1.0, 2.0]), points=2)
+      >>> found = deviations.damped_integrals(jnp.ones((2, 2, 1)), jnp.array([1.0]), panels)
+      >>> np.asarray(found[:, 0]).round(6).tolist()  # 1 − e⁻ᵗ
+      [0.632121, 0.864665]
     """
     d = np.asarray(_checks.real_array("force", force, "s g k"))
     sigma = np.asarray(_checks.real_array("values", values, "k"))

@@ -34,6 +34,14 @@ def circle(kernel: Kernel, measure: Measure, k: int | None = None) -> Eigensyste
 
     Raises:
       ValueError: the measure is not an equispaced circle, k is out of range, or as `funk_hecke`.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> system = spectrum.circle(poisson, measures.circle(8), k=5)
+      >>> np.asarray(system.values).round(6).tolist()
+      [1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _checks.require_x64("A spectrum")
     q = measure.nodes.shape[0]
@@ -73,6 +81,14 @@ def sphere(kernel: Kernel, measure: Measure, degree: int | None = None) -> Eigen
     Raises:
       ValueError: the nodes are not on the sphere or don't hold the harmonics orthonormal, degree
         is negative, or as `funk_hecke`.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> linear = lambda x, y: 1 + 2 * x @ y.T
+      >>> system = spectrum.sphere(linear, measures.sphere(3, degree=2))
+      >>> np.asarray(system.values).round(6).tolist()  # 1, and 2/d three times
+      [1.0, 0.666667, 0.666667, 0.666667]
     """
     _checks.require_x64("A spectrum")
     nodes, weights = _on_sphere(measure)
@@ -119,6 +135,14 @@ def frequency_norms(
 
     Raises:
       ValueError: the measure is not an equispaced circle, or `most` is out of range.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> circle = measures.circle(8)
+      >>> g = 3 + circle.nodes[:, 0]
+      >>> np.asarray(spectrum.frequency_norms(g, circle, most=2)).round(4).tolist()
+      [3.0, 0.7071, 0.0]
     """
     q = _equispaced_angles(measure).shape[0]
     most = _checks.whole_number("most", most, least=0, most=(q - 1) // 2)
@@ -150,6 +174,14 @@ def degree_norms(
       ValueError: the nodes are not on the sphere, g has another length, `most` is negative, or
         the nodes are too few: $N\sum_{ij} w_i w_j P_j(\langle x_i, x_j\rangle)^2$, which is 1 for
         a projection, exceeds 1 by more than 0.1.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> sphere = measures.sphere(3, degree=4)
+      >>> g = 1 + sphere.nodes[:, 2]  # the mean of z² is 1/3
+      >>> np.asarray(spectrum.degree_norms(g, sphere, most=2)).round(4).tolist()
+      [1.0, 0.5774, 0.0]
     """
     nodes, weights = _on_sphere(measure)
     q, d = nodes.shape

@@ -17,6 +17,12 @@ class Axis:
       values: by scale: numbers, all whole or all floats, or names.
       unit: of the values; "1" for pure numbers.
       long_name: what it is.
+
+    Example:
+      >>> from ntklib import study
+      >>> width = study.Axis({"quick": (16, 64), "book": (16, 64, 256)}, long_name="width m")
+      >>> width.values["quick"], width.unit
+      ((16, 64), '1')
     """
 
     values: Mapping[str, Sequence[Any]]
@@ -33,6 +39,11 @@ class Variable:
       long_name: what it is.
       dims: its axes after `seed`. A variable that bears the name of one of them holds its
         coordinates: without an axis over the seeds, and the same in every cell.
+
+    Example:
+      >>> from ntklib import study
+      >>> study.Variable("1/time^2", "least ε for all t ≤ T", dims=("time",)).dims
+      ('time',)
     """
 
     unit: str = "1"
@@ -59,6 +70,25 @@ class Study:
       memory: (point, batch, settings) ↦ an estimate of the bytes that a call takes. One that has a
         further argument `device` is given the kind of device it is for by that name, such as "cpu".
       work: (point, settings) ↦ how long a call takes, in any unit, for the time left.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import study
+      >>> def mean_error(point, seeds):
+      ...     draws = [np.random.default_rng(seed).normal(size=point["n"]) for seed in seeds]
+      ...     return {"error": np.array([abs(draw.mean()) for draw in draws])}
+      >>> errors = study.Study(
+      ...     name="mean-error",
+      ...     description="The error of a mean of n normal numbers.",
+      ...     cell=mean_error,
+      ...     axes={"n": study.Axis({"quick": (10, 100)})},
+      ...     variables={"error": study.Variable("1")},
+      ...     seeds={"quick": 4},
+      ...     batch=2,
+      ... )
+      >>> found = study.run(errors, scale="quick")
+      >>> dict(found.sizes), found.error.attrs["units"]
+      ({'n': 2, 'seed': 4}, '1')
     """
 
     name: str

@@ -182,4 +182,21 @@ requirements = Requirements((
         source=_TALK,
     ),
 ))  # fmt: skip
-"""The comparison with other works, row by row."""
+r"""The comparison with other works, row by row, as the table that a notebook shows.
+
+Iterate over the rows, or take one by its `key`. A row says what a work controls and where, and how
+width m and samples n have to grow: `width` and `samples`, which evaluate to numbers with all
+constants and logarithms set to 1.
+
+Example:
+  >>> from ntklib import theory
+  >>> [row.key for row in theory.requirements][:2]
+  ['theorem-1', 'corollary-5']
+  >>> row = theory.requirements["theorem-1"]
+  >>> print(row.width.latex())
+  \tilde\Omega(T^{4}/\epsilon^{2})
+  >>> row.samples.exponent("T")
+  2
+  >>> round(row.width(T=10, epsilon=0.1))
+  1000000
+"""

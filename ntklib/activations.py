@@ -22,6 +22,12 @@ class Activation:
       smooth: whether ω is twice continuously differentiable with ω, ω' Lipschitz (Assumption 1).
       odd: whether ω(−u) = −ω(u), which residual networks need.
       closed_form: whether its kernel is an elementary function; else it is a Hermite series.
+
+    Example:
+      >>> from ntklib import activations
+      >>> relu = activations.ACTIVATIONS["relu"]
+      >>> relu.smooth, relu.odd, relu.closed_form
+      (False, False, True)
     """
 
     function: Callable[[Array], Array]
@@ -58,6 +64,7 @@ ACTIVATIONS = {
     "softplus": _by_series(jax.nn.softplus, odd=False),
     "tanh": _by_series(jnp.tanh, odd=True),
 }
+"""The activations by name: erf, gelu, relu, softplus and tanh."""
 
 
 def named(name: str) -> Activation:
@@ -65,6 +72,12 @@ def named(name: str) -> Activation:
 
     Raises:
       ValueError: there is none.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import activations
+      >>> activations.named("relu").function(jnp.array([-1.0, 2.0])).tolist()
+      [0.0, 2.0]
     """
     if name not in ACTIVATIONS:
         raise ValueError(

@@ -33,6 +33,13 @@ def circle(densities: Sequence[float] | np.ndarray | Array, nodes: int) -> Measu
       TypeError: densities are not floating-point numbers, or nodes is no whole number.
       ValueError: a density is not positive and finite, nodes is too small or no multiple of J, or
         x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import arcs
+      >>> measure = arcs.circle(jnp.array([3.0, 1.0]), nodes=4)
+      >>> measure.weights.tolist()
+      [0.375, 0.375, 0.125, 0.125]
     """
     given = _checks.real_array("densities", densities, "arcs")
     if float(jnp.min(given)) <= 0:
@@ -75,6 +82,12 @@ def norms(g: Float[Array, "*b q"], arcs: int) -> Float[Array, "*b arcs"]:
     Raises:
       TypeError: g doesn't hold floating-point numbers, or arcs is no whole number.
       ValueError: g has no nodes or holds NaN or infinite values, or q is no multiple of J.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import arcs
+      >>> arcs.norms(jnp.array([3.0, 3.0, 0.0, 0.0]), arcs=2).tolist()
+      [3.0, 0.0]
     """
     values = _checks.real_array("g", g)
     count = _checks.whole_number("arcs", arcs, least=1)

@@ -15,9 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from ntklib import _device
+from ntklib import _device, _memory
 
 MIME_TYPE = "application/vnd.ntklib.claim+json"
+RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
+"""Of what a summary carries besides its table: scale, seed, device and peak memory."""
 SCALES = ("quick", "book", "full")
 _RELATIONS = ("≤", "≥", "=")
 
@@ -46,6 +48,22 @@ class Claim:
       device: what JAX ran on.
       seed: of the chapter.
       seconds: from the chapter's first cell to this claim.
+
+    Example:
+      >>> from ntklib import claims
+      >>> chapter = claims.Chapter("07-corollary-2", "quick", seed=0)
+      >>> claim = chapter.record(
+      ...     "corollary-2.width",
+      ...     statement="The least ε falls at least like m^(−1/2).",
+      ...     source="Corollary 2",
+      ...     measured=-0.98,
+      ...     relation="≤",
+      ...     bound=-0.5,
+      ...     spread=(-1.1, -0.9),
+      ...     guarantee=True,
+      ... )
+      >>> claim.verdict, claim.expected, claim.note
+      ('holds, conservative', '≤ -0.5', 'Better than guaranteed by 0.48.')
     """
 
     id: str
@@ -74,7 +92,8 @@ class Claim:
         row = f"{self.measured:.3g} {self.expected}, spread [{low:.3g}, {high:.3g}]"
         text = f"{self.id}: {self.verdict}. {self.statement} Measured {row}. {self.note}".strip()
         markup = (
-            f'<div class="claim"><strong>{html.escape(self.id)}: {self.verdict}.</strong> '
+            f'<div class="claim" id="recorded-{html.escape(self.id)}">'
+            f"<strong>{html.escape(self.id)}: {self.verdict}.</strong> "
             f"{html.escape(self.statement)}<br>Measured {html.escape(row)}. "
             f"{html.escape(self.note)}</div>"
         )
@@ -94,6 +113,12 @@ class Chapter:
 
     Raises:
       ValueError: the scale is none of the three.
+
+    Example:
+      >>> from ntklib import claims
+      >>> chapter = claims.Chapter("07-corollary-2", "quick", seed=0)
+      >>> chapter.choose(quick=8, book=64, full=512)
+      8
     """
 
     name: str
@@ -203,20 +228,39 @@ class Chapter:
 
     def summary(self) -> "Summary":
         """Returns the table of the claims recorded so far, paper against measured."""
-        return Summary(tuple(self.recorded))
+        return Summary(tuple(self.recorded), self.scale, self.seed, _device.kind(), _memory.peak())
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A table of claims, for a notebook to show.
+    """A table of claims, for a notebook to show, and what the chapter took until then.
 
     Attributes:
       claims: its rows.
+      scale: of the chapter.
+      seed: of the chapter.
+      device: what JAX ran on.
+      peak: the most memory that the process has held so far, in bytes; 0 where it isn't known.
+
+    Example:
+      >>> from ntklib import claims
+      >>> chapter = claims.Chapter("07-corollary-2", "quick", seed=0)
+      >>> chapter.summary().claims
+      ()
     """
 
     claims: tuple[Claim, ...]
+    scale: str
+    seed: int
+    device: str
+    peak: int
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        run = {"scale": self.scale, "seed": self.seed, "device": self.device, "peak": self.peak}
+        names = ", ".join(f"{claim.id}: {claim.verdict}" for claim in self.claims)
+        return {RUN_MIME_TYPE: run, "text/plain": names, "text/html": self._table()}
+
+    def _table(self) -> str:
         head = ("claim", "statement", "measured", "spread", "paper", "verdict")
         rows = [
             (
@@ -267,6 +311,19 @@ def collect(paths: Iterable[Path]) -> list[dict[str, Any]]:
 
     Raises:
       ValueError: two claims have the same id.
+
+    Example:
+      >>> import json, tempfile
+      >>> from pathlib import Path
+      >>> from ntklib import claims
+      >>> claim = {"id": "figure-1", "chapter": "01-spectral-bias"}
+      >>> cell = {"outputs": [{"data": {claims.MIME_TYPE: claim}}]}
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     notebook = Path(folder) / "01-spectral-bias.ipynb"
+      ...     _ = notebook.write_text(json.dumps({"cells": [cell]}))
+      ...     [found] = claims.collect([notebook])
+      >>> found["id"]
+      'figure-1'
     """
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(paths):

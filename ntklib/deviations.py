@@ -43,6 +43,13 @@ class Parts:
       sampling: from the sample in place of ρ, shape (..., q).
       initialization: from K₀ in place of K, shape (..., q).
       movement: from K_s in place of K₀, shape (..., q).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations
+      >>> parts = deviations.Parts(jnp.array([1.0]), jnp.array([2.0]), jnp.array([-1.0]))
+      >>> parts.total.tolist(), parts.map(lambda g: 2 * g).total.tolist()
+      ([2.0], [4.0])
     """
 
     sampling: Float[Array, "*s q"]
@@ -75,6 +82,23 @@ class Split:
       integral: the right side $\int_0^t e^{-T_K(t-s)}(T_K - T_n^s)r_s\,ds$, shape (s, q).
       parts: the right side again as three integrals, of shape (s, q), whose `total` it is.
       forces: their integrands $(T_K - T_n)r_s$ and so on at the Gauss points, shape (s, g, q).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations, dynamics, measures, spectrum
+      >>> circle, panels = measures.circle(8), deviations.panels(jnp.array([0.5, 1.0]), points=3)
+      >>> linear = lambda theta, x: x @ theta
+      >>> along = 1 - jnp.exp(-panels.times / 2)  # the flow to the target x₁ from θ₀ = 0
+      >>> params = jnp.stack([along, jnp.zeros_like(along)], axis=1)
+      >>> residuals = params @ circle.nodes.T - circle.nodes[None, :, 0]
+      >>> flow = dynamics.Trajectory(panels.times, residuals, params, jnp.array(0))
+      >>> kernel = lambda x, y: 1 + 2 * x @ y.T  # K₀ is x @ y.T
+      >>> system = spectrum.circle(kernel, circle, k=3)
+      >>> both = deviations.split(linear, flow, panels, lambda x: x[:, 0], system, kernel)
+      >>> both.integral.shape, both.forces.sampling.shape
+      ((2, 8), (2, 3, 8))
+      >>> bool(jnp.allclose(both.parts.total, both.integral))
+      True
     """
 
     times: Float[Array, "*b s"]
@@ -96,6 +120,15 @@ def draws(flow: Trajectory) -> list[Trajectory]:
 
     Raises:
       ValueError: flow is a single trajectory.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations, dynamics
+      >>> both = dynamics.Trajectory(
+      ...     jnp.array([1.0]), jnp.zeros((2, 1, 8)), None, jnp.array([10, 12])
+      ... )
+      >>> [int(one.steps) for one in deviations.draws(both)]
+      [10, 12]
     """
     if flow.residuals.ndim != 3:
         raise ValueError(
@@ -157,6 +190,23 @@ def split(
       ValueError: flow has no params, isn't at the times of the panels or holds several draws,
         sample has another dimension, a wrong shape, NaN or infinite values, memory_budget is too
         small, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import deviations, dynamics, measures, spectrum
+      >>> circle, panels = measures.circle(8), deviations.panels(jnp.array([0.5, 1.0]), points=3)
+      >>> linear = lambda theta, x: x @ theta
+      >>> along = 1 - jnp.exp(-panels.times / 2)  # the flow to the target x₁ from θ₀ = 0
+      >>> params = jnp.stack([along, jnp.zeros_like(along)], axis=1)
+      >>> residuals = params @ circle.nodes.T - circle.nodes[None, :, 0]
+      >>> flow = dynamics.Trajectory(panels.times, residuals, params, jnp.array(0))
+      >>> kernel = lambda x, y: 1 + 2 * x @ y.T  # K₀ is x @ y.T
+      >>> system = spectrum.circle(kernel, circle, k=3)
+      >>> both = deviations.split(linear, flow, panels, lambda x: x[:, 0], system, kernel)
+      >>> bool(jnp.allclose(both.deviation, both.integral, atol=1e-6))
+      True
+      >>> f"{both.deviation[1, 0]:.4f}"  # e⁻¹ − e^(−1/2), since K has the eigenvalue 1 here
+      '-0.2387'
     """
     _checks.require_x64("A difference of trajectories")
     measure = eigensystem.measure

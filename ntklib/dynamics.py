@@ -1,4 +1,4 @@
-r"""Residual trajectories r_t = f(·; θ_t) − f*: of a finite network and of its ideal limits.
+r"""Residual trajectories $r_t = f(\cdot;\theta_t) - f^*$, of finite networks and of ideal limits.
 
 All return values at a measure's nodes, one row a time. `gradient_flow` has finite width m and
 sample n, `linearized_flow` keeps the network's kernel as it is at the start, `kernel_flow` has
@@ -14,13 +14,23 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _checks, _integrator
-from ntklib._descent import Descent as Descent
-from ntklib._descent import gradient_descent as gradient_descent
+from ntklib._descent import Descent, gradient_descent
 from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Network
 from ntklib.spectrum import Eigensystem
 from ntklib.targets import Target
+
+__all__ = [
+    "Descent",
+    "Trajectory",
+    "damping_factor",
+    "gradient_descent",
+    "gradient_flow",
+    "ideal_flow",
+    "kernel_flow",
+    "linearized_flow",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +42,13 @@ class Trajectory:
       residuals: r_t at the nodes, shape (b, s, q) or (s, q).
       params: θ_t, each leaf with leading axes (b, s) or (s,); None unless asked for.
       steps: integrator steps, accepted and rejected, shape (b,) or ().
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import dynamics
+      >>> flow = dynamics.Trajectory(jnp.array([1.0, 2.0]), jnp.zeros((2, 8)), None, jnp.array(10))
+      >>> flow.residuals[-1].shape  # at t = 2, at 8 nodes
+      (8,)
     """
 
     times: Float[Array, " s"]
@@ -103,6 +120,16 @@ def gradient_flow(
       ValueError: wrong shapes, NaN or infinite values, bad times or tolerances, a tolerance below
         the rounding of the parameters' type, another method, or a Jacobian of more than 2 GiB.
       RuntimeError: max_steps was not enough, or the flow left the finite numbers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures
+      >>> linear = lambda theta, x: x @ theta  # its kernel has the eigenvalue 1/2 on the circle
+      >>> circle, times = measures.circle(4), jnp.array([0.0, 2.0])
+      >>> flow = dynamics.gradient_flow(linear, jnp.zeros(2), lambda x: x[:, 0], circle, times)
+      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
+      [-1.0, -0.3679]
     """
     return Trajectory(
         *_integrator.solve(
@@ -134,6 +161,16 @@ def linearized_flow(
 
     Returns:
       The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures
+      >>> square = lambda theta, x: x @ theta**2  # about θ₀ = 1 it is x·(2θ − 1)
+      >>> circle, times = measures.circle(4), jnp.array([0.0, 0.5])
+      >>> flow = dynamics.linearized_flow(square, jnp.ones(2), lambda x: 2 * x[:, 0], circle, times)
+      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
+      [-1.0, -0.3679]
     """
     return gradient_flow(network, params, target, measure, times, linearized=True, **options)
 
@@ -167,6 +204,16 @@ def kernel_flow(
       TypeError: the arrays are not floating-point numbers.
       ValueError: gram is not symmetric positive semidefinite, wrong shapes, NaN or infinite
         values, bad times, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics
+      >>> gram = jnp.array([[2.0, 0.0], [0.0, 4.0]])
+      >>> start = jnp.ones(2)
+      >>> flow = dynamics.kernel_flow(gram, gram, start, start, jnp.array([0.0, 1.0]))
+      >>> np.asarray(flow[1]).round(4).tolist()  # e⁻¹ and e⁻², since K/n has 1 and 2
+      [0.3679, 0.1353]
     """
     _checks.require_x64("A difference of trajectories")
     matrix = _checks.symmetric_positive("gram", gram)
@@ -215,6 +262,18 @@ def ideal_flow(
     Raises:
       TypeError: the arrays are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, bad times, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures, spectrum
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle = measures.circle(8)
+      >>> system = spectrum.circle(poisson, circle)
+      >>> cosine = circle.nodes[:, 0]  # its eigenvalue is 1/2
+      >>> flow = dynamics.ideal_flow(system, cosine, jnp.array([0.0, 2.0]))
+      >>> np.asarray(flow[:, 0]).round(4).tolist()
+      [1.0, 0.3679]
     """
     _checks.require_x64("A difference of trajectories")
     start = _checks.real_array("initial", initial, "q")
@@ -236,6 +295,14 @@ def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Flo
 
     Returns:
       The factors in units of time, shape (s, k).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics
+      >>> sigma, times = jnp.array([2.0, 0.0]), jnp.array([1.0, 100.0])
+      >>> np.asarray(dynamics.damping_factor(sigma, times)).round(4).tolist()
+      [[0.4323, 1.0], [0.5, 100.0]]
     """
     decay = values[None, :] * times[:, None]
     small = jnp.abs(decay) < 1e-12

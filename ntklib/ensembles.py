@@ -48,6 +48,19 @@ def network_flows(
     Raises:
       ValueError: draws or n is less than 1, draws is missing or not the number of keys; or as
         `dynamics.gradient_flow` does.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import ensembles, measures, networks, targets
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> target, circle = targets.FourierSum((1,), (1.0,)), measures.circle(8)
+      >>> times = jnp.linspace(0.1, 1.2, 12)
+      >>> flows, params = ensembles.network_flows(
+      ...     network, target, circle, times, jax.random.key(0), draws=2, n=8, progress=False
+      ... )
+      >>> flows.residuals.shape  # draws, times, nodes
+      (2, 12, 8)
     """
     if jnp.ndim(key):
         keys = _draw_keys(key, draws)
@@ -91,6 +104,18 @@ def kernel_flows(
     Raises:
       ValueError: draws or n is less than 1, draws is missing or not the number of keys, bad times,
         or x64 is off.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import ensembles, measures, targets
+      >>> target, circle = targets.FourierSum((1,), (1.0,)), measures.circle(8)
+      >>> linear, times = lambda x, y: x @ y.T, jnp.linspace(0.1, 1.2, 12)
+      >>> flows = ensembles.kernel_flows(
+      ...     linear, target, circle, times, jax.random.key(0), draws=2, n=8
+      ... )
+      >>> flows.shape
+      (2, 12, 8)
     """
     _checks.require_x64("The flow of a kernel")
     keys = _draw_keys(key, draws)
@@ -141,6 +166,16 @@ def kernel_distances(
 
     Returns:
       For each kernel one distance a draw, shape (b,).
+
+    Example:
+      >>> import jax
+      >>> from ntklib import ensembles, kernels, measures, networks
+      >>> network, circle = networks.fully_connected(2, (4,), biases=True), measures.circle(8)
+      >>> params = jax.vmap(network.init)(jax.random.split(jax.random.key(0), 2))
+      >>> limit = kernels.analytic(network, circle.nodes)
+      >>> found = ensembles.kernel_distances(network, params, {"K∞": limit}, circle)
+      >>> found["K∞"].shape, bool(found["K∞"].min() > 0)
+      ((2,), True)
     """
     distances: dict[str, list[Array]] = {name: [] for name in grams}
     on_host = jax.device_get(params)  # whose slices cost no compilation
@@ -182,6 +217,13 @@ def initial_kernels(
       TypeError: x is not of floating-point numbers.
       ValueError: draws is less than 1, init is missing, the network has several outputs, or x has
         a wrong shape, NaN or infinite values.
+
+    Example:
+      >>> import jax
+      >>> from ntklib import ensembles, measures, networks
+      >>> network, circle = networks.fully_connected(2, (4,), biases=True), measures.circle(8)
+      >>> ensembles.initial_kernels(network, circle.nodes, jax.random.key(0), draws=2).shape
+      (2, 8, 8)
     """
     points = _checks.real_array("x", x, "q d")
     count = _checks.whole_number("draws", draws, least=1)

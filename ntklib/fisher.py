@@ -53,6 +53,14 @@ def sharpness(
       RuntimeError: the Lanczos method didn't converge.
       TypeError: params, inputs or labels are not float64, or params mix types.
       ValueError: wrong shapes, NaN or infinite values, a single parameter, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import fisher
+      >>> linear = lambda theta, x: x @ theta  # its Hessian is XᵀX/n
+      >>> x = jnp.array([[[2.0, 0.0], [0.0, 4.0]]])
+      >>> fisher.sharpness(linear, jnp.zeros((1, 2)), x, jnp.ones((1, 2))).round(6).tolist()
+      [8.0]
     """
     _checks.require_x64("A spectrum")
     apply, _ = _network.functions(network)
@@ -113,6 +121,12 @@ class Correlation:
       low: lower end of its interval.
       high: upper end.
       each: of the groups, shape (draws,) within draws and (settings,) within settings.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import fisher
+      >>> print(fisher.Correlation(mean=0.5, low=0.25, high=0.75, each=np.array([0.25, 0.75])))
+      +0.50 [+0.25, +0.75]
     """
 
     mean: float
@@ -161,6 +175,13 @@ def rank_correlation(
       ValueError: wrong shapes, fewer than 16 draws or 3 settings (with a label), values that are
         not finite, a quantity that is constant where it is to be ranked, a level outside (0, 1),
         labels within settings, or another word for `within`.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import fisher
+      >>> x = np.random.default_rng(0).normal(size=(4, 16))
+      >>> print(fisher.rank_correlation(x, x**3, resamples=100))
+      +1.00 [+1.00, +1.00]
     """
     if within not in ("draw", "setting"):
         raise ValueError(f'within must be "draw" or "setting", got {within!r}.')

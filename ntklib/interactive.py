@@ -32,6 +32,7 @@ MARKER = "data-ntklib-plotly"
 """An attribute by which the book knows the pages that need plotly.js."""
 
 PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
+"""Of the figure as JupyterLab draws it."""
 MOST_BYTES = 500_000
 MOST_POSITIONS = 240
 DIGITS = 4
@@ -56,6 +57,8 @@ class SliderFigure:
         finite, or the figure has more positions (240) or data (500 kB) than a page should load.
 
     Example:
+      >>> import numpy as np
+      >>> from ntklib.interactive import Curve, Panel, Slider, SliderFigure
       >>> times = np.linspace(0.0, 3.0, 31)
       >>> waves = np.stack([np.exp(-rate * times) for rate in (0.5, 1.0)])
       >>> panel = Panel([Curve("projection", times, waves)], "time t", "size", log="y")
@@ -132,29 +135,27 @@ class SliderFigure:
         axis = {
             "showgrid": True, "gridcolor": "#e5e5e5", "zeroline": False, "fixedrange": True,
             "linecolor": "#444444", "ticks": "outside", "exponentformat": "power",
+            "tickfont": {"size": 12},
         }  # fmt: skip
         gap = 0.5 / (rows + 1) if rows > 1 else 0.0
         height = (1 - gap * (rows - 1)) / rows
         layout: dict[str, Any] = {
             "paper_bgcolor": "white", "plot_bgcolor": "white", "hovermode": "closest",
-            "font": {"size": 14, "color": "#222222"},
-            "margin": {"l": 64, "r": 16, "t": 56, "b": 56},
+            "font": {"size": 13, "color": "#222222"},
+            "margin": {"l": 56, "r": 12, "t": 48, "b": 48},
             "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
             "annotations": [],
         }  # fmt: skip
         for row, panel in enumerate(self.panels, start=1):
             top = 1 - (row - 1) * (height + gap)
-            low, high = _curves.limits(panel)
-            if "y" in panel.log:
-                low, high = math.log10(low), math.log10(high)
             layout[f"xaxis{row}"] = {
-                **axis, "anchor": f"y{row}", "title": {"text": panel.xlabel},
-                "type": "log" if "x" in panel.log else "linear",
+                **axis, "anchor": f"y{row}", "title": {"text": panel.xlabel, "standoff": 6},
+                **_scale("x" in panel.log, *_curves.reach(panel)),
             }  # fmt: skip
             layout[f"yaxis{row}"] = {
-                **axis, "anchor": f"x{row}", "title": {"text": panel.ylabel}, "automargin": True,
-                "domain": [max(top - height, 0.0), top], "range": [low, high],
-                "type": "log" if "y" in panel.log else "linear",
+                **axis, "anchor": f"x{row}", "title": {"text": panel.ylabel, "standoff": 6},
+                "automargin": True, "domain": [max(top - height, 0.0), top],
+                **_scale("y" in panel.log, *_curves.limits(panel)),
             }  # fmt: skip
             if panel.title:
                 layout["annotations"].append({
@@ -242,9 +243,12 @@ class SliderFigure:
         with plt.style.context(plots.STYLE):
             figure, axes = plots.panels(1, len(self.panels), height=3.0)
             for ax, panel in zip(axes[:, 0], self.panels, strict=True):
+                named: set[str] = set()
                 for curve in panel.curves:
                     x, y = np.asarray(curve.x), _curves.at(self._axes(curve.y), self._start)
-                    style = {"color": curve.colour, "label": curve.name}
+                    label = "_nolegend_" if curve.name in named else curve.name
+                    named.add(curve.name)
+                    style = {"color": curve.colour, "label": label}
                     ax.plot(x, y, _MATPLOTLIB[curve.line], **style)
                     if curve.band is not None:
                         low, high = (_curves.at(self._axes(b), self._start) for b in curve.band)
@@ -260,6 +264,16 @@ class SliderFigure:
             figure.savefig(picture, format="png", dpi=90)
             plt.close(figure)
         return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+
+
+def _scale(logarithmic: bool, low: float, high: float) -> dict[str, Any]:
+    """Returns what plotly needs for an axis from low to high."""
+    if not logarithmic:
+        return {"type": "linear", "range": [low, high]}
+    ends = [math.log10(low), math.log10(high)]
+    # Over many decades plotly would write digits between them, which collide on a phone.
+    ticks = {"dtick": 1} if ends[1] - ends[0] > 1.5 else {}
+    return {"type": "log", "range": ends, **ticks}
 
 
 def _faint(colour: str) -> str:

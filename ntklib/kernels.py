@@ -37,6 +37,16 @@ def analytic(
       NotImplementedError: the network has no analytic kernel.
       TypeError: x1 or x2 are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import kernels, networks
+      >>> network = networks.fully_connected(2, (1,), "relu")
+      >>> gram = kernels.analytic(network, jnp.eye(2))
+      >>> # With φ the angle, (2(π − φ)cos φ + sin φ)/(2πd): 1/2 and 1/(4π) for d = 2.
+      >>> np.asarray(gram).round(4).tolist()
+      [[0.5, 0.0796], [0.0796, 0.5]]
     """
     first, second = _points(x1, x2)
     return network.kernel(first, second)
@@ -83,6 +93,14 @@ def empirical(
       TypeError: x1 or x2 are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, an unknown method, layers that aren't
         known, or a budget that is too small.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import kernels
+      >>> linear = lambda theta, x: x @ theta  # whose gradient is x
+      >>> x = jnp.array([[1.0, 0.0], [1.0, 2.0]])
+      >>> kernels.empirical(linear, jnp.zeros(2), x).tolist()
+      [[1.0, 1.0], [1.0, 5.0]]
     """
     first, second = _points(x1, x2)
     sets = (first,) if x2 is None else (first, second)
@@ -119,6 +137,15 @@ def tangent_products(
       TypeError: x is not of floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, several outputs, or a budget that is too
         small.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import kernels
+      >>> linear = lambda theta, x: x @ theta
+      >>> x = jnp.array([[1.0, 0.0], [1.0, 2.0]])
+      >>> product = kernels.tangent_products(linear, jnp.zeros(2), x)
+      >>> product(jnp.array([1.0, 1.0])).tolist()
+      [2.0, 6.0]
     """
     points, _ = _points(x, None)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
@@ -149,6 +176,14 @@ def products(
     Raises:
       TypeError: x is not of floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, or a budget below one row.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import kernels
+      >>> linear = lambda x, y: x @ y.T
+      >>> product = kernels.products(linear, jnp.array([[1.0, 0.0], [1.0, 2.0]]))
+      >>> product(jnp.array([1.0, 1.0])).tolist()
+      [2.0, 6.0]
     """
     points, _ = _points(x, None)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
@@ -189,6 +224,16 @@ def rbf(
 
     Raises:
       ValueError: ℓ is not positive, wrong shapes, NaN or infinite values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import kernels
+      >>> x = jnp.array([[0.0], [2.0]])
+      >>> np.asarray(kernels.rbf(x, x, lengthscale=2.0)).round(
+      ...     4
+      ... ).tolist()  # e^(−1/2) off the diagonal
+      [[1.0, 0.6065], [0.6065, 1.0]]
     """
     first, second = _points(x1, x2)
     scale = _checks.positive("lengthscale", lengthscale)
@@ -212,6 +257,13 @@ def distance(
 
     Raises:
       ValueError: a matrix doesn't have the shape (q, q), or holds NaN or infinite values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import kernels, measures
+      >>> circle = measures.circle(4)
+      >>> float(kernels.distance(jnp.eye(4), jnp.zeros((4, 4)), circle))
+      0.5
     """
     q = measure.weights.shape[0]
     for name, gram in (("gram_1", gram_1), ("gram_2", gram_2)):

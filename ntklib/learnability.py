@@ -36,6 +36,15 @@ def shares(
       TypeError: n is no whole number.
       ValueError: lengths differ, an eigenvalue is negative, the trace is less than that of the
         given ones, or they are all there are and no more than n.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import learnability
+      >>> one_of_each = learnability.shares(np.array([1.0, 0.25]), [1, 4], trace=2.0, n=1)
+      >>> one_of_each.round(4).tolist()
+      [0.4093, 0.1477]
+      >>> round(float(one_of_each @ [1, 4]), 6)  # n
+      1.0
     """
     sigma = np.asarray(_checks.real_array("eigenvalues", eigenvalues, "k"), float)
     copies = np.asarray(multiplicities, float)

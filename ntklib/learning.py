@@ -25,6 +25,13 @@ def half_times(times: Any, shares: Array | np.ndarray) -> Numbers:
 
     Raises:
       ValueError: times and shares differ in length.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import learning
+      >>> shares = np.array([[0.0, 0.0], [0.7, 0.1], [0.9, 0.3]])
+      >>> learning.half_times([0, 10, 20], shares).tolist()
+      [10.0, inf]
     """
     ts, values = np.asarray(times, dtype=float), np.asarray(shares)
     _checks.same_length("times", len(ts), "shares' second axis from the end", values.shape[-2])
@@ -46,6 +53,12 @@ def order(halves: Array | np.ndarray) -> Numbers:
 
     Returns:
       τ, shape (...); NaN where no pair can be compared.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import learning
+      >>> learning.order(np.array([[1.0, 5.0, np.inf], [9.0, 5.0, 1.0]])).tolist()
+      [1.0, -1.0]
     """
     values = np.asarray(halves, dtype=float)
     low, high = np.triu_indices(values.shape[-1], k=1)

@@ -1,8 +1,9 @@
 r"""Networks beside their linearizations: flows whose kernel stands still, and how far θ moves.
 
 The linearized network $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
-\theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by K^∞. Neither moves, so
-both flows have a closed form. `dynamics.linearized_flow` integrates the first, and has its θ_t.
+\theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by $K^\infty$. Neither
+moves, so both flows have a closed form. `dynamics.linearized_flow` integrates the first, and has
+its θ_t.
 """
 
 import functools
@@ -30,9 +31,24 @@ class FrozenFlow:
       times: t, shape (s,).
       residuals: r_t at the nodes, shape (b, s, q).
       sample_residuals: r̂_t on the sample, shape (b, s, n).
-      movement: ‖θ_t − θ₀‖ of the linearized network; under K^∞, which has no θ, the norm of
-        r_t − r₀ in its RKHS. Shape (b, s).
+      movement: ‖θ_t − θ₀‖ of the linearized network; under $K^\infty$, which has no θ, the norm
+        of r_t − r₀ in its RKHS. Shape (b, s).
       values: eigenvalues λ of K(X, X)/n, ascending, shape (b, n).
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import linearization, measures
+      >>> linear = lambda theta, x: x @ theta  # its own linearization
+      >>> params, target = jnp.zeros((1, 2)), lambda x: x[:, 0]
+      >>> circle, times = measures.circle(8), jnp.array([2.0])
+      >>> flow = linearization.frozen_flows(
+      ...     linear, params, target, circle, times, circle.nodes[None]
+      ... )
+      >>> flow.residuals.shape, flow.sample_residuals.shape
+      ((1, 1, 8), (1, 1, 8))
+      >>> np.asarray(flow.values[0, -2:]).round(6).tolist()  # of K(X, X)/n
+      [0.5, 0.5]
     """
 
     times: Float[Array, " s"]
@@ -50,7 +66,7 @@ def frozen_flows(
     times: Float[Array, " s"],
     sample: Float[Array, "b n d"],
 ) -> FrozenFlow:
-    r"""The flows of linearized networks, one for each θ₀, or of K^∞, on given samples.
+    r"""The flows of linearized networks, one for each θ₀, or of $K^\infty$, on given samples.
 
     With $K(X,X)/n = U\Lambda U^T$, $c = U^T\hat r_0$ and $d_i(t) = (1 - e^{-\lambda_it})/\lambda_i$
     the residuals are those of `dynamics.kernel_flow`, $\hat r_t = Ue^{-\Lambda t}c$, and
@@ -61,9 +77,9 @@ def frozen_flows(
     because $\theta_t - \theta_0 = -\frac1nJ^T\int_0^t\hat r_s\,ds$ and $JJ^T = K_0(X,X)$.
 
     Args:
-      network: f, whose K₀ or K^∞ it is; a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of
-        shape (n, d).
-      params: θ₀, each leaf with a leading axis b; None for K^∞, with r₀ = −f*.
+      network: f, whose K₀ or $K^\infty$ it is; a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for
+        x of shape (n, d).
+      params: θ₀, each leaf with a leading axis b; None for $K^\infty$, with r₀ = −f*.
       target: f*.
       measure: ρ; residuals are returned at its nodes.
       times: t, strictly increasing, non-negative, shape (s,).
@@ -77,6 +93,19 @@ def frozen_flows(
       TypeError: times or sample are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, bad times, params missing with an apply
         function, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import linearization, measures
+      >>> linear = lambda theta, x: x @ theta  # its own linearization
+      >>> params, target = jnp.zeros((1, 2)), lambda x: x[:, 0]
+      >>> circle, times = measures.circle(8), jnp.array([2.0])
+      >>> flow = linearization.frozen_flows(
+      ...     linear, params, target, circle, times, circle.nodes[None]
+      ... )
+      >>> np.asarray(flow.movement).round(4).tolist()  # θ₁ goes to 1 at the rate 1/2: 1 − 1/e
+      [[0.6321]]
     """
     _checks.require_x64("A difference of trajectories")
     ts = _checks.increasing_times(times)
@@ -135,6 +164,14 @@ def tangent_kernels(
     Raises:
       TypeError: points or params are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, or several outputs.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import linearization
+      >>> linear = lambda theta, x: x @ theta
+      >>> points = jnp.array([[[1.0, 0.0], [1.0, 2.0]]])
+      >>> linearization.tangent_kernels(linear, jnp.zeros((1, 2)), points).tolist()
+      [[[1.0, 1.0], [1.0, 5.0]]]
     """
     return _tangents(network, params, _checks.real_array("points", points, "b q d"))[0]
 
@@ -188,6 +225,15 @@ def losses(
     Raises:
       TypeError: sample is not of floating-point numbers.
       ValueError: wrong shapes, or NaN or infinite values.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import linearization
+      >>> linear = lambda theta, x: x @ theta
+      >>> along = jnp.array([[[0.0], [0.5], [1.0]]])  # θ of one draw at three times
+      >>> sample = jnp.ones((1, 4, 1))
+      >>> linearization.losses(linear, along, lambda x: x[:, 0], sample).tolist()
+      [[0.5, 0.125, 0.0]]
     """
     points = _checks.real_array("sample", sample, "b n d")
     _checks.same_length(
@@ -213,6 +259,14 @@ class Movement:
       relative: $\|\theta_t - \theta_0\|/\|\theta_0\|$, shape (b, s); NaN where θ₀ = 0.
       largest: $\max_j |\theta_{t,j} - \theta_{0,j}|$, shape (b, s). Every $\theta_{0,j}$ is N(0, 1)
         in this library, so it is in units of a parameter's own standard deviation.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import linearization
+      >>> start, along = np.array([[3.0, 4.0]]), np.array([[[3.0, 4.0], [6.0, 8.0]]])
+      >>> moved = linearization.movement(along, start)
+      >>> moved.norm.tolist(), moved.relative.tolist(), moved.largest.tolist()
+      ([[0.0, 5.0]], [[0.0, 1.0]], [[0.0, 4.0]])
     """
 
     norm: Float[np.ndarray, "b s"]
@@ -232,6 +286,14 @@ def movement(params: PyTree, start: PyTree) -> Movement:
 
     Raises:
       ValueError: the trees differ, or params lacks the axes (b, s, …) over start's (b, …).
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import linearization
+      >>> start = {"weight": np.zeros((1, 2))}  # one draw
+      >>> along = {"weight": np.array([[[0.0, 0.0], [3.0, 4.0]]])}  # at two times
+      >>> linearization.movement(along, start).norm.tolist()
+      [[0.0, 5.0]]
     """
     moved, first = (
         [path for path, _ in jax.tree.leaves_with_path(tree)] for tree in (params, start)

@@ -29,6 +29,15 @@ class Measure:
       nodes: quadrature nodes x_j, shape (q, d).
       weights: their weights w_j > 0, summing to 1, shape (q,).
       sampler: (key, n) ↦ n independent points of ρ, shape (n, d).
+
+    Example:
+      >>> from ntklib import measures
+      >>> circle = measures.circle(8)
+      >>> cosine = circle.nodes[:, 0]
+      >>> round(float(circle.inner(cosine, cosine)), 6)
+      0.5
+      >>> round(float(circle.norm(cosine)), 4)
+      0.7071
     """
 
     name: str
@@ -70,6 +79,16 @@ def circle(nodes: int) -> Measure:
 
     Raises:
       ValueError: fewer than 3 nodes, or x64 is off.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> circle = measures.circle(8)
+      >>> circle.nodes.shape, float(circle.weights[0])
+      ((8, 2), 0.125)
+      >>> sine, cosine = np.asarray(circle.nodes).T
+      >>> round(float(circle.weights @ (cosine**4)), 6)  # the mean of cos⁴ is 3/8
+      0.375
     """
     _checks.require_x64("A quadrature rule")
     q = _checks.whole_number("nodes", nodes, least=3)
@@ -82,17 +101,40 @@ def circle(nodes: int) -> Measure:
 
 
 def equispaced_angles(q: int) -> Float[Array, " q"]:
-    """Returns the angles 2πj/q, j = 0, …, q − 1, in radians."""
+    """Returns the angles 2πj/q, j = 0, …, q − 1, in radians.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> np.asarray(measures.equispaced_angles(4)).round(3).tolist()
+      [0.0, 1.571, 3.142, 4.712]
+    """
     return jnp.asarray(2 * np.pi * np.arange(q) / q)
 
 
 def points_at(angles: Float[Array, "*b"]) -> Float[Array, "*b 2"]:
-    """Returns the points (cos θ, sin θ) of the unit circle; θ in radians."""
+    """Returns the points (cos θ, sin θ) of the unit circle; θ in radians.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> np.asarray(measures.points_at(jnp.array([0.0, jnp.pi]))).round(6).tolist()
+      [[1.0, 0.0], [-1.0, 0.0]]
+    """
     return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
 def angles_of(points: Float[Array, "*b 2"]) -> Float[Array, "*b"]:
-    """Returns the angles θ ∈ (−π, π] of points of the plane, in radians."""
+    """Returns the angles θ ∈ (−π, π] of points of the plane, in radians.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> np.asarray(measures.angles_of(jnp.array([[0.0, 2.0], [-1.0, 0.0]]))).round(4).tolist()
+      [1.5708, 3.1416]
+    """
     return jnp.arctan2(points[..., 1], points[..., 0])
 
 
@@ -113,6 +155,17 @@ def sphere(d: int, degree: int) -> Measure:
 
     Raises:
       ValueError: d or degree too small, more than 100,000 nodes, or x64 is off.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> sphere = measures.sphere(3, degree=4)
+      >>> sphere.nodes.shape
+      (15, 3)
+      >>> x, y, z = np.asarray(sphere.nodes).T
+      >>> weights = np.asarray(sphere.weights)
+      >>> round(float(weights @ x**2), 6), round(float(weights @ (x * y) ** 2), 6)  # 1/3 and 1/15
+      (0.333333, 0.066667)
     """
     _checks.require_x64("A quadrature rule")
     d = _checks.whole_number("d", d, least=2)
@@ -133,7 +186,15 @@ def sphere(d: int, degree: int) -> Measure:
 
 
 def normalized(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
-    """Returns the points x/‖x‖ of the unit sphere; x ≠ 0."""
+    """Returns the points x/‖x‖ of the unit sphere; x ≠ 0.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures
+      >>> np.asarray(measures.normalized(jnp.array([[3.0, 4.0]]))).round(6).tolist()
+      [[0.6, 0.8]]
+    """
     return points / jnp.linalg.norm(points, axis=-1, keepdims=True)
 
 
@@ -168,6 +229,15 @@ def empirical(
       TypeError: points or weights are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, weights that are not probabilities, or
         x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import measures
+      >>> coin = measures.empirical(
+      ...     jnp.array([[0.0], [1.0]]), jnp.array([0.25, 0.75]), name="a biased coin"
+      ... )
+      >>> float(coin.inner(coin.nodes[:, 0], jnp.ones(2)))
+      0.75
     """
     _checks.require_x64("A quadrature rule")
     nodes = _checks.real_array("points", points, "q d")

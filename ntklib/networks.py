@@ -1,4 +1,4 @@
-r"""Networks in the source's form: f(x; θ) = vᵀα⁽ᴸ⁾/√m_L in NTK scaling, all parameters N(0, 1).
+r"""Networks in the source's form: $f(x;\theta) = v^T\alpha^{(L)}/\sqrt{m_L}$, parameters N(0, 1).
 
 A `Network` is a few functions. Everything in `dynamics` and `kernels.empirical` asks only for an
 `apply(params, x)`, so a network written with Flax, Equinox or plain JAX serves as well.
@@ -59,6 +59,14 @@ def fully_connected(
       TypeError: d, a width or outputs is not a whole number.
       ValueError: d, a width or outputs is less than 1, there is no width, or the activation is
         unknown.
+
+    Example:
+      >>> from ntklib import networks
+      >>> network = networks.fully_connected(2, (4, 8), "relu", biases=True)
+      >>> network.name
+      'fully connected 4×8, relu, biases'
+      >>> network.parameters  # 4·3 + 8·5 + 9
+      61
     """
     d = _checks.whole_number("d", d, least=1)
     sizes = (d, *_network.positive_sizes("widths", widths))
@@ -120,6 +128,12 @@ def residual(
     Raises:
       TypeError: a size is not a whole number.
       ValueError: a size is less than 1, or the activation is unknown or not odd.
+
+    Example:
+      >>> from ntklib import networks
+      >>> network = networks.residual(2, width=4, depth=3)
+      >>> network.parameters  # 4·2 + 2·4·4 + 4
+      44
     """
     sizes = [
         _checks.whole_number(name, size, least=1)
@@ -176,6 +190,15 @@ def antisymmetric(network: Network) -> Network:
 
     Returns:
       The network f, with twice the parameters and the width and kernel of g.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import networks
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> params = network.init(jax.random.key(0))
+      >>> network.apply(params, jnp.eye(2)).tolist()
+      [0.0, 0.0]
     """
     return _antisymmetric(network)
 

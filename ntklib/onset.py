@@ -37,6 +37,15 @@ class StartLaw:
       c: C·m.
       a_error: standard error of a.
       c_error: standard error of c.
+
+    Example:
+      >>> import math
+      >>> from ntklib import onset
+      >>> law = onset.StartLaw(a=2.0, b=3.0, c=4.0, a_error=0.1, c_error=0.1)
+      >>> float(law(4, 10))  # a/m + (b + c/m)/n
+      0.9
+      >>> float(law(math.inf, 10)), float(law.width_part(4)), float(law.sample_part(4, 10))
+      (0.3, 0.5, 0.4)
     """
 
     a: float
@@ -71,7 +80,7 @@ def start_law(
     Args:
       initial_kernels: K₀ of independent initializations at the nodes, shape (b, q, q), as from
         `ensembles.initial_kernels`.
-      gram: K^∞ at the nodes, shape (q, q).
+      gram: $K^\infty$ at the nodes, shape (q, q).
       initial: r₀ at the nodes, shape (q,); −f* with antisymmetric initialization.
       measure: ρ.
       width: m of the networks that the kernels are of. With one hidden layer the numbers are those
@@ -84,6 +93,16 @@ def start_law(
       TypeError: the arrays are not floating-point numbers.
       ValueError: fewer than two draws, wrong shapes, NaN or infinite values, width is less than 1,
         or x64 is off.
+
+    Example:
+      >>> import jax
+      >>> from ntklib import ensembles, kernels, measures, networks, onset
+      >>> network, circle = networks.fully_connected(2, (4,), biases=True), measures.circle(8)
+      >>> grams = ensembles.initial_kernels(network, circle.nodes, jax.random.key(0), draws=2)
+      >>> limit = kernels.analytic(network, circle.nodes)
+      >>> law = onset.start_law(grams, limit, -circle.nodes[:, 0], circle, width=4)
+      >>> law.a > 0, law.b > 0
+      (True, True)
     """
     _checks.require_x64("A difference of kernels")
     m = _checks.whole_number("width", width, least=1)
@@ -115,6 +134,13 @@ def sample_constant(
       gram: K at the nodes, shape (q, q).
       initial: r₀ at the nodes, shape (q,).
       measure: ρ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import measures, onset
+      >>> two = measures.empirical(jnp.array([[-1.0], [1.0]]))
+      >>> float(onset.sample_constant(jnp.ones((2, 2)), jnp.array([1.0, 0.0]), two))  # 1/2 − 1/4
+      0.25
     """
     return _parts(gram, initial, measure)[1]
 

@@ -46,6 +46,12 @@ def panels(columns: int, rows: int = 1, height: float = 3.4) -> tuple[Figure, np
 
     Returns:
       The figure and its axes, shape (rows, columns).
+
+    Example:
+      >>> from ntklib import plots
+      >>> figure, axes = plots.panels(columns=3, rows=2)
+      >>> axes.shape, figure.get_size_inches().tolist()
+      ((2, 3), [9.0, 6.8])
     """
     return plt.subplots(rows, columns, figsize=(9.0, height * rows), squeeze=False)
 
@@ -66,6 +72,17 @@ def mode_decay(
         10 % to the 90 % quantile over draws are shown.
       predicted: $e^{-\sigma_i t}|\langle r_0,\phi_i\rangle|$, shape (s, k), dashed.
       labels: one a mode.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import plots
+      >>> figure, axes = plots.panels(1)
+      >>> times = np.array([1.0, 2.0])
+      >>> predicted = np.exp(-times)[:, None]  # one mode
+      >>> measured = predicted * np.array([0.9, 1.0, 1.1])[:, None, None]  # three draws
+      >>> plots.mode_decay(axes[0, 0], times, measured, predicted, ["k = 1"])
+      >>> axes[0, 0].get_yscale()
+      'log'
     """
     low, middle, high = np.quantile(np.asarray(measured), [0.1, 0.5, 0.9], axis=0)
     for mode, label in enumerate(labels):
@@ -102,6 +119,19 @@ def power_law(
       guaranteed: the guaranteed exponent, drawn through the fit's value at the first size.
       label: of the fit, in front of its exponent.
       colour: of the draws and the fit.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import plots, rates
+      >>> figure, axes = plots.panels(1)
+      >>> rate = rates.Rate(
+      ...     exponent=-0.5, low=-0.6, high=-0.4, intercept=0.0, level=0.95, statistic=0.5
+      ... )
+      >>> sizes = np.array([16.0, 64.0])
+      >>> values = rate.at(sizes)[:, None]
+      >>> plots.power_law(axes[0, 0], sizes, values, rate, xlabel="width m", ylabel="distance")
+      >>> axes[0, 0].get_legend_handles_labels()[1]
+      ['exponent -0.50 [-0.60, -0.40]']
     """
     x, y = np.asarray(sizes, dtype=float), np.asarray(values)
     ax.plot(x, y, ".", color=colour, alpha=0.25, markersize=4)
@@ -127,6 +157,16 @@ def share_map(ax: Axes, times: np.ndarray, share: np.ndarray, *, title: str) -> 
 
     Returns:
       The mesh, for a colour bar. Every map has the same colours, from 10⁻⁴ to 10.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import plots
+      >>> figure, axes = plots.panels(1)
+      >>> share = np.array([[0.1, 0.01], [1.0, 0.1]])
+      >>> mesh = plots.share_map(axes[0, 0], np.array([1.0, 2.0]), share, title="Corollary 2")
+      >>> bar = figure.colorbar(mesh, label="log₁₀ (left / right)")
+      >>> mesh.get_clim()
+      (-4.0, 1.0)
     """
     logs = np.log10(np.maximum(np.asarray(share), 1e-300))
     modes = np.arange(1, logs.shape[1] + 1)
@@ -149,6 +189,14 @@ def scree(
       label: of the first draw; the others have none.
       colour: of all draws.
       most: eigenvalues that are shown, from the first.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import plots
+      >>> figure, axes = plots.panels(1)
+      >>> plots.scree(axes[0, 0], np.array([[4.0, 2.0, 1.0]]), label="one draw")
+      >>> axes[0, 0].lines[0].get_ydata().tolist()
+      [1.0, 0.5, 0.25]
     """
     values = np.asarray(spectra)
     modes = np.arange(1, min(most, values.shape[1]) + 1)
@@ -186,6 +234,19 @@ def level_map(
 
     Returns:
       The mesh, for a colour bar.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import plots
+      >>> figure, axes = plots.panels(1)
+      >>> law = lambda m, n: 1 / m + 1 / n
+      >>> m, n = np.array([16.0, 64.0]), np.array([64.0, 16.0])
+      >>> mesh = plots.level_map(
+      ...     axes[0, 0], m, n, law(m, n), law, xlabel="width m", ylabel="samples n"
+      ... )
+      >>> bar = figure.colorbar(mesh, label="mean ε")
+      >>> axes[0, 0].get_xlabel()
+      'width m'
     """
     x, y = (
         np.geomspace(np.min(sizes) / 1.5, np.max(sizes) * 1.5, 120) for sizes in (widths, samples)

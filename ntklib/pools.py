@@ -43,6 +43,16 @@ def cut(params: PyTree, m: int) -> PyTree:
 
     Raises:
       ValueError: m doesn't divide M, or the leaves differ in M, as with several hidden layers.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import pools
+      >>> pools_of_eight = [
+      ...     {"weight": jnp.zeros((3, 8, 2))},
+      ...     {"weight": jnp.zeros((3, 8))},
+      ... ]  # 3 pools
+      >>> [layer["weight"].shape for layer in pools.cut(pools_of_eight, 2)]  # 12 networks
+      [(12, 2, 2), (12, 2)]
     """
     width = _checks.whole_number("m", m, least=1)
     neurons = {leaf.shape[1] for leaf in jax.tree.leaves(params) if leaf.ndim > 1}
@@ -100,6 +110,26 @@ def flows(
 
     Raises:
       ValueError: n doesn't divide N; or as `cut` and `dynamics.gradient_flow` do.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import measures, networks, pools, targets
+      >>> circle, times = measures.circle(8), jnp.linspace(0.1, 1.2, 12)
+      >>> found = pools.flows(
+      ...     lambda m: networks.antisymmetric(networks.fully_connected(2, (m,), biases=True)),
+      ...     targets.FourierSum((1,), (1.0,)),
+      ...     circle,
+      ...     times,
+      ...     jax.random.split(jax.random.key(0), 1),
+      ...     m=4,
+      ...     widest=8,
+      ...     points=circle.nodes,
+      ...     n=8,
+      ...     progress=False,
+      ... )
+      >>> found.shape  # pools, networks of a pool, times, nodes
+      (1, 2, 12, 8)
     """
     size, d = points.shape
     if n is not None and size % _checks.whole_number("n", n, least=1):

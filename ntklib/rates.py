@@ -24,6 +24,19 @@ class Rate:
       intercept: log of the prefactor.
       level: coverage of the interval.
       statistic: over draws, which was fitted: a quantile, or "rms".
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import rates
+      >>> rate = rates.Rate(
+      ...     exponent=-0.5, low=-0.6, high=-0.4, intercept=0.0, level=0.95, statistic=0.5
+      ... )
+      >>> print(rate)
+      -0.50 [-0.60, -0.40]
+      >>> rate.at(np.array([4.0, 16.0])).tolist()
+      [0.5, 0.25]
+      >>> rate.summary(np.array([[1.0, 2.0, 4.0]])).round(6).tolist()  # the median
+      [2.0]
     """
 
     exponent: float
@@ -77,6 +90,16 @@ def fit_rate(
     Raises:
       ValueError: too few sizes or draws, wrong shapes, values that are not positive and finite,
         a level or quantile outside (0, 1), or another statistic.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import rates
+      >>> noise = np.exp(0.1 * np.random.default_rng(0).normal(size=(5, 16)))
+      >>> sizes = [16.0, 32.0, 64.0, 128.0, 256.0]
+      >>> values = noise / np.sqrt(sizes)[:, None]
+      >>> rate = rates.fit_rate(sizes, values, resamples=200)
+      >>> bool(rate.low < -0.5 < rate.high)
+      True
     """
     x = np.log(_checks.increasing_sizes("sizes", sizes, least=LEAST_SIZES))
     y = np.asarray(values, dtype=float)

@@ -73,6 +73,15 @@ def nystrom(
       ValueError: gram is not symmetric positive semidefinite of shape (q, q), k is out of range,
         method is another word, or x64 is off. The Krylov method sees a negative eigenvalue only
         if it is among the k largest.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle = measures.circle(64)
+      >>> system = spectrum.nystrom(poisson(circle.nodes, circle.nodes), circle, k=5)
+      >>> np.asarray(system.values).round(6).tolist()
+      [1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _checks.require_x64("A spectrum")
     if method not in ("auto", "full", "krylov"):
@@ -123,6 +132,16 @@ def matrix_free(
       ValueError: product returns another shape or NaN or infinite values, is not symmetric on a
         random pair of vectors, or has a negative eigenvalue among the k largest; k is out of
         range, or x64 is off.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import kernels, measures, spectrum
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle = measures.circle(64)
+      >>> product = kernels.products(poisson, circle.nodes)
+      >>> system = spectrum.matrix_free(product, circle, k=3)
+      >>> np.asarray(system.values).round(6).tolist()
+      [1.0, 0.5, 0.5]
     """
     _checks.require_x64("A spectrum")
     q = measure.weights.shape[0]
@@ -163,6 +182,14 @@ def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> 
     Raises:
       TypeError: values are not floating-point numbers.
       ValueError: a value is negative, NaN or infinite, all are 0, or form is another word.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import spectrum
+      >>> spectrum.effective_rank(np.array([1.0, 0.5, 0.5]))
+      2.0
+      >>> round(spectrum.effective_rank(np.ones(4), form="entropy"), 6)
+      4.0
     """
     sigma = _nonnegative(values)
     if form == "trace":
@@ -194,6 +221,12 @@ def carried_by(values: Any, share: float) -> int:
     Raises:
       TypeError: values are not floating-point numbers.
       ValueError: a value is negative, NaN or infinite, all are 0, or the share is out of range.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import spectrum
+      >>> spectrum.carried_by(np.array([5.0, 3.0, 1.0, 1.0]), share=0.75)
+      2
     """
     sigma = _nonnegative(values)
     if not 0 < share < 1:
@@ -223,6 +256,16 @@ def fisher_spectrum(
 
     Raises:
       ValueError: gram has another shape or is not symmetric positive semidefinite, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum
+      >>> x = jnp.array([[1.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
+      >>> measure = measures.empirical(x)
+      >>> found = spectrum.fisher_spectrum(x @ x.T, measure)  # of f(x; θ) = ⟨θ, x⟩
+      >>> np.asarray(found).round(4).tolist()  # F = diag(1/3, 8/3), p = 2
+      [2.6667, 0.3333, 0.0]
     """
     _checks.require_x64("A spectrum")
     blocks = np.asarray(gram)

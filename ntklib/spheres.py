@@ -31,6 +31,16 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     Raises:
       TypeError: d or nodes is no whole number.
       ValueError: d or nodes is too small, or x64 is off.
+
+    Example:
+      >>> import jax
+      >>> import numpy as np
+      >>> from ntklib import spheres
+      >>> sphere = spheres.uniform(10, nodes=100, key=jax.random.key(0))
+      >>> sphere.nodes.shape
+      (100, 10)
+      >>> bool(np.allclose(np.linalg.norm(sphere.nodes, axis=1), 1))
+      True
     """
     d = _checks.whole_number("d", d, least=2)
     return _drawn(
@@ -59,6 +69,17 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
     Raises:
       TypeError: the axis doesn't hold floating-point numbers, or nodes is no whole number.
       ValueError: the axis is no unit vector, share or nodes is out of range, or x64 is off.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import spheres
+      >>> north = jnp.array([0.0, 0.0, 1.0])
+      >>> measure = spheres.hemispheres(north, share=0.9, nodes=400, key=jax.random.key(0))
+      >>> share = np.mean(np.asarray(measure.nodes)[:, 2] > 0)
+      >>> bool(0.85 < share < 0.95)
+      True
     """
     pole = _checks.real_array("axis", axis, "d")
     _checks.on_sphere("axis", pole[None])
@@ -91,6 +112,17 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
     Raises:
       TypeError: Σ doesn't hold floating-point numbers, or nodes is no whole number.
       ValueError: Σ is not symmetric positive definite, nodes is too small, or x64 is off.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import spheres
+      >>> wide = jnp.diag(jnp.array([9.0, 1.0]))
+      >>> measure = spheres.angular_gaussian(wide, nodes=400, key=jax.random.key(0))
+      >>> x, y = np.asarray(measure.nodes).T
+      >>> bool(np.mean(x**2) > 2 * np.mean(y**2))  # their ratio is 3 in the mean
+      True
     """
     sigma = np.asarray(_checks.symmetric("covariance", covariance))
     try:

@@ -14,10 +14,11 @@ another device or of single precision. Hence a small format of our own (`ntklib.
 Any function of this form can be studied:
 
 >>> import numpy as np
+>>> from ntklib import study
 >>> def mean_error(point, seeds, *, scale=1.0):
 ...     draws = [np.random.default_rng(seed).normal(0, scale, point["n"]) for seed in seeds]
 ...     return {"error": np.array([abs(draw.mean()) for draw in draws])}
->>> found = run(mean_error, {"n": [10, 100, 1000]}, seeds=16, settings={"scale": 2.0})
+>>> found = study.run(mean_error, {"n": [10, 100, 1000]}, seeds=16, settings={"scale": 2.0})
 >>> dict(found.sizes)
 {'n': 3, 'seed': 16}
 >>> bool((found.error.mean("seed").diff("n") < 0).all())
@@ -109,6 +110,19 @@ def run(
       RuntimeError: the workers have other code, packages or devices.
       TypeError: values that a configuration can't hold, or a function that returns no arrays.
       ValueError: empty or repeated values, unknown axes, or arrays that don't fit together.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import study
+      >>> def mean_error(point, seeds):
+      ...     draws = [np.random.default_rng(seed).normal(size=point["n"]) for seed in seeds]
+      ...     return {"error": np.array([abs(draw.mean()) for draw in draws])}
+      >>> found = study.run(mean_error, {"n": [10, 100]}, seeds=8)
+      >>> dict(found.sizes)
+      {'n': 2, 'seed': 8}
+      >>> again = study.run(mean_error, {"n": [10, 100]}, seeds=8)  # from the saved cells
+      >>> bool((again.error == found.error).all())
+      True
     """
     plan = _plan.make(_as_study(study), axes, seeds, scale, settings, batch)
     folder = Path(cache) if cache is not None else _cache.default_folder()
@@ -183,8 +197,17 @@ def along(
       `.sel`; `.swap_dims(point="samples")` makes one axis the dimension.
 
     Raises:
-      As `run`; and
-      ValueError: there are no points, or they don't have the same axes.
+      ValueError: there are no points, or they don't have the same axes; and all that `run` raises.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import study
+      >>> def mean_error(point, seeds):
+      ...     draws = [np.random.default_rng(seed).normal(size=point["n"]) for seed in seeds]
+      ...     return {"error": np.array([abs(draw.mean()) for draw in draws])}
+      >>> found = study.along(mean_error, [{"n": 10}, {"n": 100}], seeds=8)
+      >>> dict(found.sizes), found.n.values.tolist()
+      ({'point': 2, 'seed': 8}, [10, 100])
     """
     chosen, threads = _as_study(study), _checks.whole_number("at_once", at_once, least=1)
     if not points or any(set(point) != set(points[0]) for point in points):

@@ -27,6 +27,13 @@ class FourierSum:
     Raises:
       TypeError: a frequency is not a whole number.
       ValueError: a frequency is negative, or the lengths differ.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import measures, targets
+      >>> target = targets.FourierSum(frequencies=(0, 1), amplitudes=(1.0, 0.5))
+      >>> np.asarray(target(measures.circle(4).nodes)).round(6).tolist()  # 1 + cos(θ)/2
+      [1.5, 1.0, 0.5, 1.0]
     """
 
     frequencies: Sequence[int]
@@ -60,6 +67,15 @@ class SinusoidSum:
     Raises:
       TypeError: a frequency is not a whole number.
       ValueError: a frequency is less than 1, or the lengths differ.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import targets
+      >>> target = targets.SinusoidSum(frequencies=(1, 3), amplitudes=(1.0, 1.0))
+      >>> half = 0.5 * np.sin(2 * np.pi * np.arange(16) / 16)
+      >>> np.asarray(target.learned_shares(jnp.asarray(half))).round(6).tolist()
+      [0.5, 0.0]
     """
 
     frequencies: Sequence[int]
@@ -133,6 +149,15 @@ class ZonalSum:
     Raises:
       TypeError: a degree is not a whole number, or directions are not floating-point numbers.
       ValueError: lengths differ, a degree is negative, or a direction is not a unit vector.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import targets
+      >>> target = targets.ZonalSum(
+      ...     degrees=(2,), amplitudes=(1.0,), directions=jnp.array([[0.0, 0.0, 1.0]])
+      ... )
+      >>> target(jnp.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])).tolist()  # P₂(1) and P₂(0)
+      [1.0, -0.5]
     """
 
     degrees: Sequence[int]
@@ -173,6 +198,14 @@ def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]
 
     Raises:
       ValueError: degree is negative or d is less than 2.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import targets
+      >>> float(targets.gegenbauer(2, 3, jnp.array(0.5)))  # Legendre's (3t² − 1)/2
+      -0.125
+      >>> float(targets.gegenbauer(2, 2, jnp.array(0.5)))  # Chebyshev's 2t² − 1
+      -0.5
     """
     degree = _checks.whole_number("degree", degree, least=0)
     d = _checks.whole_number("d", d, least=2)

@@ -8,8 +8,8 @@ $$\|P_k(r_t - e^{-T_K t}r_0)\|^2 \le \Big[\frac{1-e^{-\sigma_k t}}{\sigma_k}\Big
   \big[4\|f^*\|_\infty^2\|K-K_0\|^2_{L^2(\rho\otimes\rho)} + \epsilon\big], \qquad
 \|r_t - e^{-T_K t}r_0\|^2 \le t^2 \big[4\|f^*\|_\infty^2\|K-K_0\|^2 + \epsilon\big].$$
 
-Corollary 2 is the case K = K^∞ with the bracket replaced by ε. The constants in Ω̃ are not given,
-so what can be measured is ε̂, the least ε for which both hold in a given run.
+Corollary 2 is the case $K = K^\infty$ with the bracket replaced by ε. Constants are not given,
+so what can be measured is $\hat\epsilon$, the least ε for which both hold in a given run.
 
 Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are learned to ε:
 `stopping_time`, `least_size` and `growth` measure it, and `plan` uses it.
@@ -40,7 +40,6 @@ __all__ = [
     "Plan",
     "Requirement",
     "compare",
-    "damping_factor",
     "growth",
     "leading_modes",
     "least_size",
@@ -63,6 +62,22 @@ class Comparison:
       total: $\|r_t - e^{-T_K t}r_0\|^2$, shape (b, s).
       damping: $[(1 - e^{-\sigma_k t})/\sigma_k]^2$ in units of time squared, shape (s, k).
       kernel_term: $4\|f^*\|_\infty^2\|K - K_0\|^2$, shape (b,); 0 in Corollary 2.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures, spectrum, theory
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle, times = measures.circle(8), jnp.array([0.5, 1.0])
+      >>> system = spectrum.circle(poisson, circle)
+      >>> start = -circle.nodes[:, 0]
+      >>> residuals = dynamics.ideal_flow(system, start, times) + 0.1  # off by 0.1 along φ₁ = 1
+      >>> both = theory.compare(residuals, start, times, system)
+      >>> np.asarray(both.total).round(6).tolist()
+      [0.01, 0.01]
+      >>> epsilon = 1.0001 * float(both.projected_epsilon[-1])
+      >>> bool(np.all(both.projected <= both.projected_bound(epsilon)))
+      True
     """
 
     times: Float[Array, " s"]
@@ -116,7 +131,7 @@ def compare(
       eigensystem: of T_K. Modes beyond those given are taken to have eigenvalue 0.
       sup_norm: ‖f*‖_∞, for Theorem 1.
       kernel_distance: ‖K − K₀‖_{L²(ρ⊗ρ)} of each draw, shape (b,) or (), for Theorem 1. Without
-        it the bracket is ε alone, which is Corollary 2 when K = K^∞.
+        it the bracket is ε alone, which is Corollary 2 when $K = K^\infty$.
 
     Returns:
       Both sides.
@@ -125,6 +140,21 @@ def compare(
       TypeError: the arrays are not floating-point numbers.
       ValueError: wrong shapes, NaN or infinite values, times that start at 0, only one of
         sup_norm and kernel_distance, a negative kernel_distance, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures, spectrum, theory
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle, times = measures.circle(8), jnp.array([0.5, 1.0])
+      >>> system = spectrum.circle(poisson, circle)
+      >>> start = -circle.nodes[:, 0]
+      >>> ideal = dynamics.ideal_flow(system, start, times)
+      >>> theory.compare(ideal, start, times, system).total.tolist()
+      [0.0, 0.0]
+      >>> still = theory.compare(start[None].repeat(2, axis=0), start, times, system)
+      >>> bool(np.all(still.total_epsilon > 0))
+      True
     """
     _checks.require_x64("A difference of trajectories")
     trajectory = _checks.real_array("residuals", residuals)
@@ -206,7 +236,7 @@ def plan(
     Args:
       network: width ↦ network with antisymmetric initialization.
       target: f*.
-      measure: ρ; T_{K^∞} is decomposed on its nodes.
+      measure: ρ; $T_{K^\infty}$ is decomposed on its nodes.
       epsilon: ε > 0, of the squared norm.
       key: a `jax.random.key`.
       modes: k; by default the least with ‖(I−P_k)f*‖² ≤ ε, never cutting a multiple eigenvalue.
@@ -223,6 +253,23 @@ def plan(
       ValueError: epsilon is not positive or asks for nothing to be learned, modes is out of range
         or its eigenvalue is 0, the target is outside the span, share or level is outside (0, 1),
         draws is less than 2, or as `ensembles.network_flows`.
+
+    Example:
+      >>> import jax
+      >>> from ntklib import measures, networks, targets, theory
+      >>> found = theory.plan(
+      ...     lambda m: networks.antisymmetric(networks.fully_connected(2, (m,), biases=True)),
+      ...     targets.FourierSum((1,), (1.0,)),
+      ...     measures.circle(8),
+      ...     epsilon=0.1,
+      ...     key=jax.random.key(0),
+      ...     pilot=(4, 8),
+      ...     draws=2,
+      ...     method="explicit",
+      ...     progress=False,
+      ... )
+      >>> found.modes, found.width.pilot, found.samples.pilot
+      (3, 4, 8)
     """
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
     draws = _checks.whole_number("draws", draws, least=2)

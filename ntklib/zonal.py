@@ -38,6 +38,17 @@ class Harmonics:
     Raises:
       TypeError: a degree is not a whole number, or directions are not floating-point numbers.
       ValueError: lengths differ, a degree is negative, or a direction is not a unit vector.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures, zonal
+      >>> poles = jnp.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+      >>> harmonics = zonal.Harmonics(degrees=(1, 2), directions=poles)
+      >>> sphere = measures.sphere(3, degree=4)
+      >>> phi = np.asarray(harmonics(sphere.nodes))
+      >>> ((phi * np.asarray(sphere.weights)) @ phi.T).round(6).tolist()
+      [[1.0, 0.0], [0.0, 1.0]]
     """
 
     degrees: Sequence[int]
@@ -105,6 +116,21 @@ def kernel_flow(
       TypeError: as `dynamics.kernel_flow`.
       ValueError: eigenvalues end before the highest degree, the sample is not on the sphere, or as
         `dynamics.kernel_flow`.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import measures, spectrum, zonal
+      >>> linear = lambda x, y: x @ y.T
+      >>> sigma = spectrum.funk_hecke(linear, d=2, most=1)  # 0 and 1/2
+      >>> harmonics = zonal.Harmonics(degrees=(1,), directions=jnp.array([[1.0, 0.0]]))
+      >>> sample = measures.circle(4).nodes
+      >>> labels = harmonics(sample)[0]
+      >>> _, learned = zonal.kernel_flow(
+      ...     linear(sample, sample), sigma, sample, labels, harmonics, jnp.array([0.0, 2.0])
+      ... )
+      >>> np.asarray(learned[:, 0]).round(4).tolist()  # 0 and 1 − 1/e
+      [0.0, 0.6321]
     """
     highest = max(harmonics.degrees)
     if eigenvalues.shape[0] <= highest:
@@ -146,6 +172,17 @@ def of_network(params: PyTree, activation: str, harmonics: Harmonics) -> Float[n
 
     Raises:
       ValueError: params have another form, or the activation is unknown.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import zonal
+      >>> neuron = [
+      ...     {"weight": jnp.array([[2**0.5, 0.0]])},
+      ...     {"weight": jnp.ones(1)},
+      ... ]  # f(x) = max(x₁, 0)
+      >>> harmonics = zonal.Harmonics(degrees=(0, 1), directions=jnp.array([[1.0, 0.0]] * 2))
+      >>> zonal.of_network(neuron, "relu", harmonics).round(4).tolist()  # 1/π and √2/4
+      [0.3183, 0.3536]
     """
     if isinstance(params, dict) and set(params) == {"plus", "minus"}:
         halves = (of_network(params[side], activation, harmonics) for side in ("plus", "minus"))
@@ -207,6 +244,11 @@ def of_profile(
 
     Raises:
       ValueError: d or most is too small.
+
+    Example:
+      >>> from ntklib import zonal
+      >>> zonal.of_profile(lambda t: 1 + t, d=3, most=1).round(4).tolist()  # 1 and 1/√3
+      [1.0, 0.5774]
     """
     d = _checks.whole_number("d", d, least=2)
     most = _checks.whole_number("most", most, least=0)
@@ -237,6 +279,14 @@ def shares(
 
     Raises:
       ValueError: the terms are linearly dependent on the nodes.
+
+    Example:
+      >>> from ntklib import measures, zonal
+      >>> circle = measures.circle(8)
+      >>> terms = circle.nodes.T  # cos θ and sin θ
+      >>> residual = -0.25 * terms[0] - terms[1]
+      >>> zonal.shares(residual, terms, circle).round(6).tolist()
+      [0.75, 0.0]
     """
     g, r, w = (np.asarray(each) for each in (terms, residuals, measure.weights))
     matrix = (g * w) @ g.T

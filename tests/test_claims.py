@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import psutil
 import pytest
 from cases import refused
 
@@ -147,10 +148,25 @@ def test_a_chapter_sums_up_its_claims() -> None:
             name, statement="a < b", source="Theorem 1", measured=1.0, relation="≥", bound=0.5,
             spread=(0.75, 2.0),
         )  # fmt: skip
-    markup = chapter.summary()._repr_html_()
+    bundle = chapter.summary()._repr_mimebundle_()
+    markup = bundle["text/html"]
     assert markup.count("<tr>") == 3
     assert markup.index("theorem-1.total") < markup.index("theorem-1.projected")
     assert "<td>a &lt; b</td><td>1</td><td>[0.75, 2]</td><td>≥ 0.5</td><td>holds</td>" in markup
+    assert "theorem-1.total: holds" in bundle["text/plain"]
+
+
+def test_a_summary_says_what_the_chapter_took() -> None:
+    array = np.ones(40_000_000)  # 320 MB
+    held = psutil.Process().memory_info().rss
+    del array
+    run = claims.Chapter("x", "quick", 3).summary()._repr_mimebundle_()[claims.RUN_MIME_TYPE]
+    assert (run["scale"], run["seed"], run["device"]) == ("quick", 3, "cpu")
+    assert 0.99 * held < run["peak"] < psutil.virtual_memory().total
+
+
+def test_a_recorded_claim_has_an_anchor_for_links() -> None:
+    assert 'id="recorded-corollary-2.width"' in record()._repr_mimebundle_()["text/html"]
 
 
 def notebook(path: Path, *ids: str) -> None:
