@@ -87,7 +87,9 @@ def monte_carlo(network: Network, x: np.ndarray, draws: int, seed: int) -> np.nd
     return sum(leaf @ leaf.transpose(0, 2, 1) for leaf in leaves)
 
 
-WIDTHS = (16, 32, 64, 128)
+# Of as many draws those at the ends tell most about a slope: four widths between them give an
+# interval 5 % shorter and take twice as long.
+WIDTHS = (16, 128)
 DRAWS = 24
 
 
@@ -275,7 +277,12 @@ def held_at_most(route: Any, x: Any) -> int:
     chunk = jax.ShapeDtypeStruct((route.plan.chunk, *x.shape[1:]), x.dtype)
     memory = (
         route.compute.func.lower(*route.compute.args, chunk, **route.compute.keywords)
-        .compile(compiler_options={"xla_backend_optimization_level": 2})
+        .compile(
+            compiler_options={
+                "xla_backend_optimization_level": 2,
+                "xla_cpu_use_fusion_emitters": True,
+            }
+        )
         .memory_analysis()
     )
     compiled = memory.temp_size_in_bytes + memory.output_size_in_bytes

@@ -19,7 +19,9 @@ def of(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
 
 def total(lowered: Any) -> int:
     """Bytes that a compiled function has at once, with its arguments."""
-    found = lowered.compile().memory_analysis()
+    # As it is compiled by default, whatever XLA_FLAGS say.
+    options = {"xla_cpu_use_fusion_emitters": True}
+    found = lowered.compile(compiler_options=options).memory_analysis()
     parts = (found.argument_size_in_bytes, found.output_size_in_bytes, found.temp_size_in_bytes)
     assert min(parts) > 0
     return sum(parts)
