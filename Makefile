@@ -14,6 +14,7 @@ RUN := .venv/bin/python -m
 # Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order in
 # which they are collected the chapters, few tests that take long, come first (tests/conftest.py).
 PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+SPELLED := README.md CHANGELOG.md CITATION.cff Makefile _config.yml _ext benchmarks chapters ntklib tests
 TORCH := .tools/torch
 TORCH_VERSION := 2.13.0
 
@@ -38,12 +39,19 @@ export NTKLIB_SCALE := $(SCALE)
 .PHONY: help
 help: ## list the targets
 	@echo "make TARGET [PYTHON=/path/to/python] [EXTRA=cuda13|cuda12] [SCALE=quick|book|full]"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: book
 book: .venv/.synced ## run every chapter and build the book in _build/html
 	@.venv/bin/jupyter-book build --all -W --keep-going . ; \
 	echo "Built in $$SECONDS s. Open file://$(CURDIR)/_build/html/index.html"
+
+.PHONY: pdf
+pdf: export PYTHONPATH := _ext
+pdf: book ## print the book as _build/book.pdf, with a Chromium
+	@.venv/bin/jupyter-book build -W --keep-going --builder custom --custom-builder singlehtml .
+	@cp _build/singlehtml/chapters/index.html _build/singlehtml/book.html  # its links start in the folder above
+	$(RUN) companion.pdf _build/singlehtml/book.html _build/book.pdf
 
 # OpenBLAS's threads wait for each other in busy loops. Where as many processes as cores run tests,
 # that made the eigenvectors of a 256 × 256 matrix take 20 times as long.
@@ -53,15 +61,29 @@ test quick: export OPENBLAS_NUM_THREADS := 1
 test: lint ## lint, then test the library, the project, the book and every chapter (ARGS for pytest)
 	$(RUN) pytest $(PARALLEL) $(ARGS)
 
+.PHONY: browser-test
+browser-test: export NTKLIB_SITE := _build/html
+browser-test: book ## build the book and check every page of it in a Chromium (ARGS for pytest)
+	$(RUN) pytest -m browser $(ARGS)
+
 .PHONY: quick
 quick: .venv/.synced ## test the library and the project alone, without chapters, book and benchmarks
 	$(RUN) pytest -m "not chapter and not book and not bench" $(PARALLEL) $(ARGS)
 
 .PHONY: lint
-lint: .venv/.synced ## check style, format and types
+lint: .venv/.synced ## check style, format, types and spelling
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+	.venv/bin/codespell $(SPELLED)
+
+.PHONY: links
+links: export PYTHONPATH := _ext
+links: .venv/.synced ## list external links that don't answer, which takes a network and a built book
+	@mkdir -p .cache; rm -f _build/html/output.*; trap 'rm -f _build/html/output.*' EXIT; \
+	.venv/bin/jupyter-book build --builder linkcheck . > .cache/links.log 2>&1 || true; \
+	echo "What was asked and answered is in .cache/links.log."; \
+	$(RUN) companion.links _build/html/output.json
 
 .PHONY: lab
 lab: .venv/.synced ## open the chapters in JupyterLab

@@ -3,6 +3,23 @@
 (function () {
   "use strict";
 
+  const NARROW = 500;
+  const BORDER = {solid: "solid", dash: "dashed", dot: "dotted"};
+
+  // The page's own legend: plotly's takes its place from the plots, on a phone most of it.
+  function legend(traces) {
+    const list = document.createElement("ul");
+    list.className = "key";
+    traces.filter((trace) => trace.showlegend).forEach(function (trace) {
+      const item = list.appendChild(document.createElement("li"));
+      const mark = item.appendChild(document.createElement("span"));
+      mark.className = trace.mode;
+      mark.style.border = "0 " + BORDER[trace.line.dash] + " " + trace.line.color;
+      item.append(trace.name);
+    });
+    return list;
+  }
+
   function start(figure) {
     const content = JSON.parse(figure.querySelector("script").textContent);
     const plot = figure.querySelector(".live");
@@ -29,7 +46,13 @@
     figure.classList.add("alive");
     plot.hidden = controls.hidden = false;
     const traces = content.traces.map((trace) => ({...trace.trace, y: heights(trace)}));
-    Plotly.newPlot(plot, traces, content.layout,
+    plot.before(legend(traces));
+    if (figure.clientWidth < NARROW) {
+      // So that the plots and their sliders fit on the screen together.
+      plot.style.height = 0.8 * parseFloat(plot.style.height) + "px";
+    }
+    const layout = {...content.layout, showlegend: false, margin: {...content.layout.margin, t: 28}};
+    Plotly.newPlot(plot, traces, layout,
       {responsive: true, displayModeBar: false, scrollZoom: false});
     sliders.forEach((slider) => slider.addEventListener("input", move));
   }

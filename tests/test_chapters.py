@@ -10,12 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import browser
 import nbformat
 import papermill
 import pytest
 import yaml
 
-from companion import recorded
+from companion import pdf, recorded
 from ntklib.claims import collect
 
 ROOT = Path(__file__).parents[1]
@@ -104,35 +105,51 @@ def test_chapter(
     assert {claim["device"] for claim in claims}
 
 
-def test_book_of_the_executed_chapters(executed: Path, tmp_path: Path) -> None:
-    """Text, links, citations, figures and claims of all chapters, as strict as `make book`.
-
-    It takes the outputs of the tests above, so that nothing is executed twice.
-    """
+@pytest.fixture(scope="module")
+def site(executed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The strict book of the notebooks that the tests above executed; its folder of pages."""
     missing = [path.stem for path in NOTEBOOKS if not (executed / path.name).exists()]
     if missing:
         pytest.skip(f"not executed before this test: {', '.join(missing)}")
+    root = tmp_path_factory.mktemp("book")
     for name in ("_ext", "_static", "chapters"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copytree(executed, tmp_path / "chapters", dirs_exist_ok=True)
-    shutil.copy(ROOT / "_toc.yml", tmp_path)
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copytree(executed, root / "chapters", dirs_exist_ok=True)
+    for name in ("_toc.yml", "CITATION.cff"):
+        shutil.copy(ROOT / name, root)
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     config["execute"]["execute_notebooks"] = "off"
-    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config))
+    (root / "_config.yml").write_text(yaml.safe_dump(config))
     program = Path(sys.executable).with_name("jupyter-book")
     answer = subprocess.run(
         [program, "build", "--all", "-W", "--keep-going", "."],
-        cwd=tmp_path,
+        cwd=root,
         env={**os.environ, "NTKLIB_SCALE": ""},
         capture_output=True,
         text=True,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    claims = json.loads((tmp_path / "_build" / "claims.json").read_text())
+    return root / "_build" / "html"
+
+
+def test_book_of_the_executed_chapters(site: Path) -> None:
+    """Text, links, citations, figures and claims of all chapters, as strict as `make book`."""
+    claims = json.loads((site.parent / "claims.json").read_text())
     assert {claim["id"] for claim in claims} == {i for ids in CLAIMS.values() for i in ids}
-    for page in (tmp_path / "_build" / "html" / "chapters").glob("*.html"):
+    for page in (site / "chapters").glob("*.html"):
         # A fence that the parser didn't recognise is shown as text, without a warning.
         assert not re.search(r"\{(prf:|exercise|solution|cite|numref|doc)", page.read_text()), page
-    pages = {path.stem for path in (tmp_path / "_build" / "html" / "chapters").glob("*.html")}
+    pages = {path.stem for path in (site / "chapters").glob("*.html")}
     assert pages >= {path.stem for path in NOTEBOOKS} | {"index", "notation", "bibliography"}
+    assert browser.links(site) == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(pdf.chromium() is None, reason="no Chromium here (see test_browser.py)")
+def test_pages_with_sliders_have_no_problem(site: Path) -> None:
+    """And the claims; `make browser-test` opens all pages, and inspects each of them."""
+    slides = [path.stem for path in NOTEBOOKS if "SliderFigure" in path.read_text(encoding="utf-8")]
+    assert len(slides) >= 6
+    pages = [f"chapters/{name}" for name in ("index", "claims", *slides)]
+    assert browser.problems(site, pages=pages, inspected=("chapters/index",)) == []

@@ -15,12 +15,18 @@ from typing import Any
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
+from pybtex.database import parse_string
+from pybtex.plugin import find_plugin
 
 import ntklib
+from companion import citations
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CITED: dict[str, Any] = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+PAPERS = citations.papers([ROOT / "chapters" / "references.bib"])
 
 
 def read(name: str) -> str:
@@ -140,9 +146,9 @@ def test_every_notebook_is_in_the_book_and_has_claims() -> None:
 
 def test_versions_are_in_step() -> None:
     version = PROJECT["project"]["version"]
-    assert yaml.safe_load(read("CITATION.cff"))["version"] == version
-    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", read("CHANGELOG.md"), re.MULTILINE)
-    assert released[0] == version
+    assert CITED["version"] == version
+    released = re.findall(r"^## \[([\d.]+)\] - ([\d-]+)$", read("CHANGELOG.md"), re.MULTILINE)
+    assert released[0] == (version, CITED["date-released"].isoformat())
     assert metadata.version("ntklib") == version
 
 
@@ -182,19 +188,96 @@ def test_pages_name_what_the_library_has() -> None:
             elif owner in classes:
                 attributes = {*vars(classes[owner]), *classes[owner].__annotations__}
                 assert name in attributes, (page.name, owner, name)
-            elif f"{owner}.{name}" not in claims:
-                assert (owner, name) in {("_config", "yml"), ("_build", "claims")}, (
-                    page.name,
-                    owner,
-                )
+            elif f"{owner}.{name}" not in {*claims, "jax.numpy"}:
+                assert (ROOT / f"{owner}.{name}").is_file(), (page.name, owner, name)
     assert mentioned > 20
+
+
+# ---- citations ---------------------------------------------------------------------------------
+
+
+def test_citation_file_has_the_fields_of_its_format() -> None:
+    """Those of the Citation File Format 1.2.0 that are in use here, and those it requires."""
+    assert CITED["cff-version"] == "1.2.0"
+    assert CITED["type"] in {"software", "dataset"}
+    required = {"authors", "cff-version", "message", "title"}
+    allowed = {"date-released", "keywords", "license", "preferred-citation", "type", "version"}
+    assert required <= set(CITED) <= required | allowed
+    paper = CITED["preferred-citation"]
+    assert {"authors", "title", "type"} <= set(paper)
+    optional = {"collection-title", "end", "publisher", "start", "url", "volume", "year"}
+    assert set(paper) <= {"authors", "title", "type"} | optional
+    assert paper["type"] == "conference-paper"
+    for author in [*CITED["authors"], *paper["authors"]]:
+        assert set(author) in ({"name"}, {"family-names", "given-names"})
+
+
+def test_citation_file_cites_the_paper_as_the_bibliography_does() -> None:
+    cited, entry = CITED["preferred-citation"], PAPERS.entries["bowman2022spectral"]
+    names = [(a["given-names"], a["family-names"]) for a in cited["authors"]]
+    plain = [p.rich_first_names[0].render_as("text") for p in entry.persons["author"]]
+    last = [p.rich_last_names[0].render_as("text") for p in entry.persons["author"]]
+    assert names == list(zip(plain, last, strict=True))
+    fields = {
+        "title": cited["title"],
+        "booktitle": cited["collection-title"],
+        "publisher": cited["publisher"]["name"],
+        "volume": str(cited["volume"]),
+        "pages": f"{cited['start']}--{cited['end']}",
+        "year": str(cited["year"]),
+        "url": cited["url"],
+    }
+    assert fields == dict(entry.fields)
+
+
+def test_readme_cites_as_the_book_does() -> None:
+    blocks = re.findall(r"^    @.*?^    }$", read("README.md"), re.MULTILINE | re.DOTALL)
+    paper, book = (re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in blocks)
+    assert book == citations.written(citations.book_key(CITED), citations.book_entry(CITED, ""))
+    ((key, entry),) = parse_string(paper, "bibtex").entries.items()
+    known = PAPERS.entries[key]
+    assert entry.persons == known.persons
+    assert {"title", "booktitle", "year"} <= set(entry.fields)
+    assert entry.fields.items() <= known.fields.items()
+
+
+def test_figures_have_the_license_that_the_page_names() -> None:
+    assert citations.TEXT_LICENSE in " ".join(read("LICENSE-text").split())
+
+
+def test_chapter_is_cited_by_number_title_and_book() -> None:
+    title = nodes.title("", "", nodes.Text("Width & "), nodes.math("", r"\hat\epsilon_1"))
+    name = "chapters/08-linear-width"
+    entry = citations.chapter_entry(CITED, "https://a/b", name, citations.latex(title))
+    assert entry.fields["title"] == r"{Width \& $\hat\epsilon_1$}"
+    assert entry.fields["chapter"] == "8"
+    assert entry.fields["booktitle"] == citations.book_entry(CITED, "").fields["title"]
+    assert entry.fields["note"] == f"Version {CITED['version']}"
+    assert entry.fields["url"] == "https://a/b"
+    key = citations.chapter_key(CITED, name)
+    assert key == f"ntklib{CITED['date-released'].year}-linear-width"
+    with pytest.raises(ValueError, match="begin with two digits"):
+        citations.chapter_key(CITED, "chapters/notation")
+
+
+def test_entries_are_read_and_formatted_by_bibtex() -> None:
+    """Pybtex reads back what was written, and its plain style misses no field of any entry."""
+    book, number = citations.book_entry(CITED, "https://a/b_c"), "chapters/01-a"
+    chapter = citations.chapter_entry(CITED, "", number, "Frequencies")
+    entries = {"book": book, "chapter": chapter, **PAPERS.entries}
+    for key, entry in entries.items():
+        read_back = parse_string(citations.written(key, entry), "bibtex").entries[key]
+        assert read_back == entry
+        entry.key = key
+    style = find_plugin("pybtex.style.formatting", "plain")()
+    assert len(list(style.format_entries(entries.values()))) == len(entries)
 
 
 # ---- commands ----------------------------------------------------------------------------------
 
 
 def test_help_lists_every_target() -> None:
-    targets = set(re.findall(r"^\.PHONY: ([a-z]+)$", read("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^\.PHONY: ([a-z-]+)$", read("Makefile"), re.MULTILINE))
     assert targets >= {"help", "book", "test", "quick", "lint", "lab", "clean"}
     answer = make()
     assert answer.returncode == 0

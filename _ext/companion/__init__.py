@@ -3,6 +3,11 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - A whole build can run at another scale than the one its notebooks name.
 - The claims recorded by the chapters are checked, shown by `{claims}` and written to a file.
+- BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
+- A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
+- Buttons for the repository, Binder and Colab are there if git knows the repository's address.
+- The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
+- Pages can be used by the keyboard and by screen readers.
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
 """
@@ -12,7 +17,19 @@ import os
 from myst_nb.core.render import load_mime_renders
 from sphinx.application import Sphinx
 
-from companion import execution, recorded, site
+from companion import (
+    accessibility,
+    api,
+    borrowed,
+    citations,
+    codelinks,
+    costs,
+    execution,
+    onefile,
+    recorded,
+    repository,
+    site,
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -21,17 +38,43 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("companion_scale", os.environ.get("NTKLIB_SCALE", ""), "env", str)
     app.add_node(recorded.ClaimsTable)
     app.add_directive("claims", recorded.ClaimsDirective)
+    app.add_node(borrowed.Borrowed)
+    app.add_directive("figure-of", borrowed.FigureOfDirective)
+    app.add_node(costs.CostsTable)
+    app.add_directive("costs", costs.CostsDirective)
+    app.add_node(citations.Citations)
+    app.add_directive("cite-book", citations.CiteBookDirective)
+    app.add_directive("cite-chapters", citations.CiteChaptersDirective)
+    app.add_directive("cite-figure", citations.CiteFigureDirective)
+    app.add_directive("cite-papers", citations.CitePapersDirective)
     # The claims page has formulas that aren't there yet when Sphinx looks for pages with any.
     app.set_html_assets_policy("always")
     # myst-nb finds renderers among installed packages' entry points, and this is not a package.
     if recorded.ClaimRenderer not in load_mime_renders():
         load_mime_renders().append(recorded.ClaimRenderer)
     app.connect("config-inited", execution.choose_cache)
+    app.connect("config-inited", repository.offer_buttons)
+    app.connect("builder-inited", onefile.share_handlers)
     app.connect("source-read", execution.set_scale)
+    # Before and after napoleon, whose priority is 500.
+    app.connect("autodoc-process-docstring", api.read_markdown, priority=400)
+    app.connect("autodoc-process-docstring", api.add_types, priority=600)
     app.connect("env-updated", recorded.gather_claims)
+    app.connect("env-updated", codelinks.gather_names)
     app.connect("doctree-resolved", recorded.fill_tables)
+    app.connect("doctree-resolved", borrowed.fill_figures)
+    app.connect("doctree-resolved", costs.fill_tables)
+    app.connect("doctree-resolved", codelinks.link_names, priority=900)
+    app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
+    app.connect("doctree-resolved", citations.fill_citations)
     app.connect("html-page-context", site.load_plotly)
+    app.connect("html-page-context", accessibility.mend)
+    app.add_js_file("scrolling.js", loading_method="defer")
+    # After the theme has made its buttons.
+    app.connect("html-page-context", repository.point_colab, priority=900)
+    app.connect("html-page-context", accessibility.mend_contents, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
+    app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,9 +14,12 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from companion.costs import RUN_MIME_TYPE
 from companion.execution import executed_notebook
+from companion.tables import table
 
 CLAIM_MIME_TYPE = "application/vnd.ntklib.claim+json"
+TITLES = ("Claim", "Statement and source", "Measured, against its bound", "Verdict", "Run")
 HOLDS = ("holds", "holds, conservative")
 PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
 
@@ -24,14 +27,15 @@ logger = logging.getLogger(__name__)
 
 
 class ClaimRenderer(MimeRenderPlugin):
-    """Shows nothing for the data of a claim or a slider: the same output carries its HTML."""
+    """Shows nothing for data of claims, runs and sliders: the same output carries its HTML."""
 
     mime_priority_overrides: ClassVar[list[tuple[str, str, int | None]]] = []
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
         """Returns an empty rendering for such data, None for any other type."""
-        return [] if data.mime_type in (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE) else None
+        silent = (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE)
+        return [] if data.mime_type in silent else None
 
 
 def audit(
@@ -152,28 +156,18 @@ def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Nod
     ]
 
 
-def claims_table(rows: list[list[list[nodes.Node]]]) -> nodes.table:
-    """Returns the table of claims."""
-    titles = ["Claim", "Statement and source", "Measured, against its bound", "Verdict", "Run"]
-    group = nodes.tgroup("", cols=len(titles))
-    group += [nodes.colspec("", colwidth=1) for _ in titles]
-    header = [[nodes.paragraph("", title)] for title in titles]
-    for part, content in ((nodes.thead(), [header]), (nodes.tbody(), rows)):
-        part += [nodes.row("", *(nodes.entry("", *cell) for cell in row)) for row in content]
-        group += part
-    return nodes.table("", group, classes=["claims"])
-
-
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the recorded claims where a page asks for them."""
-    for table in list(doctree.findall(ClaimsTable)):
+    for placeholder in list(doctree.findall(ClaimsTable)):
         rows = []
         for chapter, claims in app.env.companion_recorded.items():  # type: ignore[attr-defined]
             uri = app.builder.get_relative_uri(docname, chapter)
             title = app.env.titles[chapter].astext()
-            rows += [
-                claim_row(claim, nodes.reference("", title, refuri=uri, internal=True))
-                for claim in claims
-            ]
-        content = claims_table(rows) if rows else nodes.paragraph("", "This build has no chapters.")
-        table.replace_self(content)
+            for claim in claims:
+                # The anchor that `ntklib.claims` gives the cell's output.
+                cell = f"{uri}#recorded-{claim['id']}"
+                rows.append(
+                    claim_row(claim, nodes.reference("", title, refuri=cell, internal=True))
+                )
+        nothing = nodes.paragraph("", "This build has no chapters.")
+        placeholder.replace_self(table(TITLES, rows, "claims") if rows else nothing)

@@ -1,0 +1,69 @@
+"""Links from names in code to what they name: objects of `ntklib`, and claims."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+NAME = re.compile(r"(?:ntklib\.)?(?P<name>[A-Za-z]\w*(?:\.\w+)*)(?:\(.*\))?", re.DOTALL)
+CLAIMS_PAGE = "chapters/claims"
+
+
+def short_names(objects: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Returns where the objects of the library are documented, by every name used for them.
+
+    Args:
+        objects: (page, anchor) by full name, such as `ntklib.dynamics.gradient_flow`.
+
+    Returns:
+        The same by `dynamics.gradient_flow`, and by `Measure.inner` for what a class has, unless
+        classes of several modules have one name.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    members: Counter[str] = Counter()
+    for full, place in objects.items():
+        package, _, name = full.partition(".")
+        if package != "ntklib" or not name:
+            continue
+        found[name] = place
+        _, _, member = name.partition(".")
+        if member[:1].isupper():
+            members[member] += 1
+            found[member] = place
+    return {name: place for name, place in found.items() if members[name] < 2}
+
+
+def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Links every name in code that is documented in the API, or is a claim's id."""
+    known = app.env.companion_names  # type: ignore[attr-defined]
+    for literal in list(doctree.findall(nodes.literal)):
+        if isinstance(literal.parent, nodes.reference | nodes.title):
+            continue
+        found = NAME.fullmatch(literal.astext())
+        place = known.get(found["name"]) if found else None
+        place = place or known.get(literal.astext())
+        # A page doesn't link to itself: the entry of an object, the row of a claim.
+        if place is None or place[0] == docname:
+            continue
+        page, anchor = place
+        uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
+        reference = nodes.reference("", "", refuri=uri, internal=True)
+        literal.replace_self(reference)
+        reference += literal
+
+
+def gather_names(app: Sphinx, env: object) -> list[str]:
+    """Notes where each object and each claim has its place."""
+    objects = {
+        name: (entry.docname, entry.node_id)
+        for name, entry in app.env.domains["py"].data["objects"].items()
+    }
+    claims = {
+        claim["id"]: (CLAIMS_PAGE, f"claim-{claim['id']}")
+        for recorded in app.env.companion_recorded.values()  # type: ignore[attr-defined]
+        for claim in recorded
+    }
+    app.env.companion_names = short_names(objects) | claims  # type: ignore[attr-defined]
+    return []

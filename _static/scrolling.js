@@ -1,0 +1,22 @@
+// A box that scrolls sideways can be reached with the Tab key as long as there is more to see, so
+// that the arrow keys scroll it. The theme sees to boxes of code, outputs and tables.
+(function () {
+  "use strict";
+
+  const SLACK = 12;  // pixels by which letters stand out of a box that holds all of a formula
+
+  function update() {
+    for (const box of document.querySelectorAll("span.math, div.math, div.math mjx-container")) {
+      const wide = box.scrollWidth > box.clientWidth + SLACK;
+      box.classList.toggle("scrolls", wide);
+      if (wide) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
+    }
+  }
+
+  window.addEventListener("load", function () {
+    const formulas = window.MathJax && MathJax.startup ? MathJax.startup.promise : null;
+    Promise.resolve(formulas).then(function () {
+      new ResizeObserver(update).observe(document.querySelector("main"));
+    });
+  });
+})();
