@@ -41,6 +41,9 @@ help: ## list the targets
 	@echo "make TARGET [PYTHON=/path/to/python] [EXTRA=cuda13|cuda12] [SCALE=quick|book|full]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: setup
+setup: .venv/.synced ## install the packages below this folder, and nothing more
+
 .PHONY: book
 book: .venv/.synced ## run every chapter and build the book in _build/html
 	@.venv/bin/jupyter-book build --all -W --keep-going . ; \

@@ -3,7 +3,8 @@
 (function () {
   "use strict";
 
-  const NARROW = 500;
+  const HEADER = 80;
+  const LEAST = 400;
   const BORDER = {solid: "solid", dash: "dashed", dot: "dotted"};
 
   // The page's own legend: plotly's takes its place from the plots, on a phone most of it.
@@ -46,11 +47,15 @@
     figure.classList.add("alive");
     plot.hidden = controls.hidden = false;
     const traces = content.traces.map((trace) => ({...trace.trace, y: heights(trace)}));
-    plot.before(legend(traces));
-    if (figure.clientWidth < NARROW) {
-      // So that the plots and their sliders fit on the screen together.
-      plot.style.height = 0.8 * parseFloat(plot.style.height) + "px";
-    }
+    const key = legend(traces);
+    plot.before(key);
+    // So that the plots and their sliders fit on the screen together, below the site's header.
+    const room = window.innerHeight - HEADER - controls.offsetHeight - key.offsetHeight;
+    plot.style.height = Math.min(parseFloat(plot.style.height), Math.max(LEAST, room)) + "px";
+    // One tick a decade collides where there are many.
+    Object.values(content.layout).filter((axis) => axis && axis.dtick).forEach(function (axis) {
+      axis.dtick = Math.ceil((axis.range[1] - axis.range[0]) / 6);
+    });
     const layout = {...content.layout, showlegend: false, margin: {...content.layout.margin, t: 28}};
     Plotly.newPlot(plot, traces, layout,
       {responsive: true, displayModeBar: false, scrollZoom: false});

@@ -80,6 +80,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Sphinx:
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["sphinx"]["config"]
     prefixes = ("autodoc_", "napoleon_", "add_module_names")
     settings = {name: value for name, value in config.items() if name.startswith(prefixes)}
+    # It would write into the functions themselves, which other tests of this process call.
+    settings["autodoc_preserve_defaults"] = False
     settings["extensions"] = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
     for page in PAGES.iterdir():
         (folder / page.name).write_text(page.read_text(encoding="utf-8"), encoding="utf-8")

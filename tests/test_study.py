@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import doctest
 import functools
 import importlib.util
 import json
@@ -130,11 +129,6 @@ def test_a_dataset_survives_netcdf(tmp_path: Path) -> None:
     again = xr.load_dataset(path, engine="h5netcdf")
     xr.testing.assert_identical(again, found)
     assert {name: again[name].dtype for name in again} == {n: found[n].dtype for n in found}
-
-
-def test_the_example_of_the_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
-    results = doctest.testmod(study)
-    assert (results.failed, results.attempted) == (0, 5)
 
 
 # ---- what is computed again --------------------------------------------------------------------
