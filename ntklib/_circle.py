@@ -24,7 +24,7 @@ BASE = 20221128
 """Seed of the key into which a study's seeds are folded."""
 
 TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
-"""f* of all studies: the frequencies 0 to 4, each with the amplitude 1/2."""
+"""f* of all studies, with the frequencies 0 to 4, each with the amplitude 1/2."""
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "fully connected, depth 1": lambda m, omega="erf": networks.fully_connected(

@@ -16,8 +16,8 @@ from ntklib.activations import named
 Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
 Forward = Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]]
 Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
-"""K: (x, x') ↦ its Gram matrix, for points of shape (n, d) and (k, d); any JAX function of this
-form serves."""
+"""K, which takes (x, x') to its Gram matrix, for points of shape (n, d) and (k, d); any JAX
+function of this form serves."""
 
 ENTRIES = 2**20
 """Entries of a Gram matrix for which a Hermite series is summed at once, some 100 MB."""

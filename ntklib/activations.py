@@ -64,7 +64,7 @@ ACTIVATIONS = {
     "softplus": _by_series(jax.nn.softplus, odd=False),
     "tanh": _by_series(jnp.tanh, odd=True),
 }
-"""The activations by name: erf, gelu, relu, softplus and tanh."""
+"""The activations by name, which are erf, gelu, relu, softplus and tanh."""
 
 
 def named(name: str) -> Activation:

@@ -19,7 +19,7 @@ from ntklib import _device, _memory
 
 MIME_TYPE = "application/vnd.ntklib.claim+json"
 RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
-"""Of what a summary carries besides its table: scale, seed, device and peak memory."""
+"""Of what a summary carries besides its table, its scale, seed, device and peak memory."""
 SCALES = ("quick", "book", "full")
 _RELATIONS = ("≤", "≥", "=")
 

@@ -49,6 +49,10 @@ def analytic(
       [[0.5, 0.0796], [0.0796, 0.5]]
     """
     first, second = _points(x1, x2)
+    if getattr(network, "kernel", None) is None:
+        raise NotImplementedError(
+            "network has no analytic kernel: give one as Network.kernel, or use kernels.empirical."
+        )
     return network.kernel(first, second)
 
 

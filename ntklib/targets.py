@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from ntklib import _checks, _harmonics, measures
 
 Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
-"""f*: points to values; any JAX function of this form serves."""
+"""f*, a map from points to values; any JAX function of this form serves."""
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,13 @@ def test_lenet5_has_no_analytic_kernel() -> None:
         networks.lenet5(10)
 
 
+def test_a_network_of_ones_own_may_have_no_analytic_kernel() -> None:
+    x = jnp.asarray(points(2, 2))
+    for network in (lambda params, x: x @ params, object()):
+        with refused("network has no analytic kernel: give one as", NotImplementedError):
+            kernels.analytic(network, x)  # type: ignore[arg-type]
+
+
 def test_residual_networks_need_an_odd_activation() -> None:
     """For another one the branches are correlated, and the recursion would be wrong."""
     for activation in ("relu", "gelu", "softplus"):
