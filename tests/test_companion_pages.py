@@ -141,9 +141,13 @@ def test_names_are_known_with_and_without_their_module() -> None:
     assert "numpy.array" not in names
 
 
-def linked(text: str, docname: str = "chapters/page") -> nodes.document:
+def linked(text: str, docname: str = "chapters/page", *within: nodes.Element) -> nodes.document:
     doctree = new_document("page")
-    doctree += nodes.paragraph("", "", nodes.literal(text, text))
+    inner: nodes.Element = doctree
+    for outer in (nodes.paragraph(), *within):
+        inner += outer
+        inner = outer
+    inner += nodes.literal(text, text)
     names = {
         "dynamics.gradient_flow": ("api/dynamics", "flow"),
         "corollary-2.width": ("claims", "claim-x"),
@@ -172,6 +176,13 @@ def test_a_name_in_code_becomes_a_link(text: str, uri: str) -> None:
 @pytest.mark.parametrize("text", ["dynamics", "gradient_flow", "dynamics.gradient_flow + 1"])
 def test_other_code_stays_as_it_is(text: str) -> None:
     assert not list(linked(text).findall(nodes.reference))
+
+
+def test_a_link_and_a_title_hold_no_other_link() -> None:
+    name = "dynamics.gradient_flow"
+    link = nodes.reference("", "", refuri="elsewhere")
+    assert list(linked(name, "page", link, nodes.inline()).findall(nodes.reference)) == [link]
+    assert not list(linked(name, "page", nodes.title(), nodes.inline()).findall(nodes.reference))
 
 
 def test_a_page_has_no_links_to_itself() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from types import UnionType
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -35,11 +36,20 @@ def short_names(objects: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, 
     return {name: place for name, place in found.items() if members[name] < 2}
 
 
+def _inside(node: nodes.Node, kinds: UnionType) -> bool:
+    """Tells whether a node has an ancestor of one of these kinds."""
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, kinds):
+            return True
+    return False
+
+
 def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Links every name in code that is documented in the API, or is a claim's id."""
     known = app.env.companion_names  # type: ignore[attr-defined]
     for literal in list(doctree.findall(nodes.literal)):
-        if isinstance(literal.parent, nodes.reference | nodes.title):
+        if _inside(literal, nodes.reference | nodes.title):
             continue
         found = NAME.fullmatch(literal.astext())
         place = known.get(found["name"]) if found else None
