@@ -148,8 +148,8 @@ def test_book_of_the_executed_chapters(site: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.skipif(pdf.chromium() is None, reason="no Chromium here (see test_browser.py)")
 def test_pages_with_sliders_have_no_problem(site: Path) -> None:
-    """And the claims; `make browser-test` opens all pages, and inspects each of them."""
+    """Two of them, and the claims; `make browser-test` inspects every page."""
     slides = [path.stem for path in NOTEBOOKS if "SliderFigure" in path.read_text(encoding="utf-8")]
     assert len(slides) >= 6
-    pages = [f"chapters/{name}" for name in ("index", "claims", *slides)]
+    pages = [f"chapters/{name}" for name in ("index", "claims", slides[-1])]
     assert browser.problems(site, pages=pages, inspected=("chapters/index",)) == []
