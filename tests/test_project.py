@@ -129,7 +129,7 @@ def test_notebook_declares_its_parameters(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_code_cells_are_short(path: Path) -> None:
     cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
-    assert max(len(cell.source.splitlines()) for cell in cells) <= 30
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 25
 
 
 def test_every_notebook_is_in_the_book_and_has_claims() -> None:
