@@ -5,7 +5,7 @@ The target has the frequencies 0 to 4. Public names are in `studies`.
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import ensembles, kernels, measures, networks, spectrum, targets, theory
+from ntklib._architectures import ARCHITECTURES, build
 from ntklib.dynamics import Trajectory
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
@@ -26,21 +27,6 @@ BASE = 20221128
 TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
 """f* of all studies, with the frequencies 0 to 4, each with the amplitude 1/2."""
 
-ARCHITECTURES: dict[str, Callable[..., Network]] = {
-    "fully connected, depth 1": lambda m, omega="erf": networks.fully_connected(
-        2, (m,), omega, biases=True
-    ),
-    "fully connected, depth 3": lambda m, omega="erf": networks.fully_connected(
-        2, (m,) * 3, omega, biases=True
-    ),
-    # A point's two coordinates are a signal of length 2 on a ring: K^∞ is rotation-invariant.
-    "convolutional, depth 2": lambda m, omega="erf": networks.convolutional(
-        (2, 1), (m, m), omega, filter_size=2, padding="CIRCULAR", biases=True
-    ),
-    "residual, depth 3": lambda m, omega="erf": networks.residual(2, m, 3, omega, biases=True),
-}
-"""Networks on the plane by name, each a function of its width m and its activation. They have
-biases, so that every frequency has a positive eigenvalue."""
 
 OTHER_KERNELS: dict[str, Kernel] = {
     "K∞ of depth 3": ARCHITECTURES["fully connected, depth 3"](1).kernel,
@@ -263,15 +249,6 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
         )
         for name, (_, _, system) in operators.items()
     }  # fmt: skip
-
-
-def build(architecture: str, m: int, activation: str = "erf") -> Network:
-    """Returns one of `ARCHITECTURES`, or says which there are."""
-    if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"architecture must be one of {'; '.join(ARCHITECTURES)}, got {architecture!r}."
-        )
-    return ARCHITECTURES[architecture](m, activation)
 
 
 def sample_size(samples: Any) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ntklib import _circle, _factors, _layers, networks
+from ntklib import _architectures, _circle, _factors, _layers, networks
 from ntklib._factors import Shape
 from ntklib._network import Network
 
@@ -81,7 +81,7 @@ def _at_once(batch: int, device: str) -> int:
 @functools.cache
 def _kernel_numbers(architecture: str) -> int:
     """Returns the numbers that K^∞ holds for a pair of points: for each pair of positions."""
-    shapes = _layer_shapes(_circle.build(architecture, 1))
+    shapes = _layer_shapes(_architectures.build(architecture, 1))
     return KERNEL * max(shape.positions for shape in shapes) ** 2
 
 
@@ -94,13 +94,13 @@ def _layer_shapes(network: Network) -> list[Shape]:
 
 
 def _network(architecture: str, m: int) -> Network:
-    return networks.antisymmetric(_circle.build(architecture, m))
+    return networks.antisymmetric(_architectures.build(architecture, m))
 
 
 @functools.cache
 def _drawn(architecture: str, m: int) -> int:
     """Returns how many numbers are drawn in one, of which small layers leave most unused."""
-    hidden = jax.eval_shape(_circle.build(architecture, m).init, jax.random.key(0))
+    hidden = jax.eval_shape(_architectures.build(architecture, m).init, jax.random.key(0))
     small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(hidden)])
     return len(small) * length
 

@@ -11,93 +11,28 @@ import json
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from ntklib import _device, _memory
+from ntklib import _claim, _device, _memory
+from ntklib._claim import MIME_TYPE, Claim, RefutedClaimError
 
-MIME_TYPE = "application/vnd.ntklib.claim+json"
+__all__ = [
+    "MIME_TYPE",
+    "RUN_MIME_TYPE",
+    "SCALES",
+    "Chapter",
+    "Claim",
+    "RefutedClaimError",
+    "Summary",
+    "collect",
+]
+
 RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
 """Of what a summary carries besides its table, its scale, seed, device and peak memory."""
 SCALES = ("quick", "book", "full")
-_RELATIONS = ("≤", "≥", "=")
-
-
-class RefutedClaimError(AssertionError):
-    """What was measured contradicts the claim, and no explanation was given."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement and what was measured of it.
-
-    Attributes:
-      id: as in the book's table of claims, such as "corollary-2.width".
-      chapter: the notebook's name without its ending.
-      statement: what is claimed, in a sentence.
-      source: where it is stated.
-      measured: the number held against the bound.
-      relation: "≤", "≥" or "=", between `measured` and `bound`.
-      bound: the number that the statement gives.
-      tolerance: how far an "=" may be missed.
-      spread: the interval of `measured` over draws.
-      verdict: "holds", "holds, conservative" or "refuted".
-      note: by how much a guarantee is conservative, or why a refuted claim stands.
-      scale: "quick", "book" or "full".
-      device: what JAX ran on.
-      seed: of the chapter.
-      seconds: from the chapter's first cell to this claim.
-
-    Example:
-      >>> from ntklib import claims
-      >>> chapter = claims.Chapter("07-corollary-2", "quick", seed=0)
-      >>> claim = chapter.record(
-      ...     "corollary-2.width",
-      ...     statement="The least ε falls at least like m^(−1/2).",
-      ...     source="Corollary 2",
-      ...     measured=-0.98,
-      ...     relation="≤",
-      ...     bound=-0.5,
-      ...     spread=(-1.1, -0.9),
-      ...     guarantee=True,
-      ... )
-      >>> claim.verdict, claim.expected, claim.note
-      ('holds, conservative', '≤ -0.5', 'Better than guaranteed by 0.48.')
-    """
-
-    id: str
-    chapter: str
-    statement: str
-    source: str
-    measured: float
-    relation: str
-    bound: float
-    tolerance: float
-    spread: tuple[float, float]
-    verdict: str
-    note: str
-    scale: str
-    device: str
-    seed: int
-    seconds: float
-
-    @property
-    def expected(self) -> str:
-        """What the statement gives, such as "≤ 1" or "= -0.5 ± 0.05"."""
-        return _expected(self.relation, self.bound, self.tolerance)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        low, high = self.spread
-        row = f"{self.measured:.3g} {self.expected}, spread [{low:.3g}, {high:.3g}]"
-        text = f"{self.id}: {self.verdict}. {self.statement} Measured {row}. {self.note}".strip()
-        markup = (
-            f'<div class="claim" id="recorded-{html.escape(self.id)}">'
-            f"<strong>{html.escape(self.id)}: {self.verdict}.</strong> "
-            f"{html.escape(self.statement)}<br>Measured {html.escape(row)}. "
-            f"{html.escape(self.note)}</div>"
-        )
-        return {MIME_TYPE: asdict(self), "text/plain": text, "text/html": markup}
+"""At which a chapter can run."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +113,9 @@ class Chapter:
           ValueError: the relation is unknown, a number is not finite, the spread doesn't contain
             the measured number or is too long for an "=", or an inequality has a tolerance.
         """
-        if relation not in _RELATIONS:
-            raise ValueError(f"relation must be one of {', '.join(_RELATIONS)}, got {relation!r}.")
+        if relation not in _claim.RELATIONS:
+            known = ", ".join(_claim.RELATIONS)
+            raise ValueError(f"relation must be one of {known}, got {relation!r}.")
         low, high = (float(end) for end in spread)
         value, limit = float(measured), float(bound)
         if not all(math.isfinite(number) for number in (value, limit, low, high)):
@@ -192,7 +128,7 @@ class Chapter:
                 f"claim {id}: spread = [{low}, {high}] must contain measured = {value}: "
                 "give its low end first."
             )
-        margin = _margin(id, relation, float(tolerance), low, high)
+        margin = _claim.margin(id, relation, float(tolerance), low, high)
         if relation == "=":
             holds = high >= limit - margin and low <= limit + margin
         else:
@@ -201,8 +137,8 @@ class Chapter:
         if not holds and not explanation:
             raise RefutedClaimError(
                 f"claim {id} is refuted: measured {value:.4g} (spread [{low:.4g}, {high:.4g}]) is "
-                f"not {_expected(relation, limit, margin)}. Doubt the code, then the integrator, "
-                "then the sample size; if it stands, record it with an explanation."
+                f"not {_claim.expected(relation, limit, margin)}. Doubt the code, then the "
+                "integrator, then the sample size; if it stands, record it with an explanation."
             )
         if conservative:
             note = f"{note} Better than guaranteed by {abs(value - limit):.2g}.".strip()
@@ -275,25 +211,6 @@ class Summary:
         ]
         body = "".join(_table_row("td", row) for row in rows)
         return f"<table><thead>{_table_row('th', head)}</thead><tbody>{body}</tbody></table>"
-
-
-def _expected(relation: str, bound: float, tolerance: float) -> str:
-    return f"{relation} {bound:.4g}" + (f" ± {tolerance:.3g}" if tolerance else "")
-
-
-def _margin(id: str, relation: str, tolerance: float, low: float, high: float) -> float:
-    """Returns the tolerance of a claim, or says what is wrong with it."""
-    if tolerance < 0 or (tolerance > 0 and relation != "="):
-        raise ValueError(
-            f"claim {id}: tolerance must be 0 for '≤' and '≥' and not negative for '=', "
-            f"got {tolerance}."
-        )
-    if relation == "=" and high - low > 4 * tolerance:
-        raise ValueError(
-            f"claim {id}: spread = [{low:.4g}, {high:.4g}] is longer than four tolerances of "
-            f"{tolerance:.3g} and says too little: take more draws or a wider range of sizes."
-        )
-    return tolerance
 
 
 def _table_row(tag: str, cells: Iterable[str]) -> str:

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
 from ntklib import _checks, _device, _empirical, _integrator, _network, _progress, kernels
+from ntklib._closed_forms import closed_form
 from ntklib._network import Apply
-from ntklib.dynamics import Trajectory, closed_form, gradient_flow
+from ntklib.dynamics import Trajectory, gradient_flow
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
 from ntklib.targets import Target

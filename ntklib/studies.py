@@ -11,8 +11,8 @@ For a network that is not among `ARCHITECTURES`, write a cell that calls `finite
 import math
 
 from ntklib import _costs
+from ntklib._architectures import ARCHITECTURES
 from ntklib._circle import (
-    ARCHITECTURES,
     OTHER_KERNELS,
     TARGET,
     against_kernels,

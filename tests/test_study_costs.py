@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from ntklib import _circle, _costs, _integrator, _layers, ensembles, networks, studies
+from ntklib import _architectures, _costs, _integrator, _layers, ensembles, networks, studies
 
 ARCHITECTURES = tuple(studies.ARCHITECTURES)
 NODES, TIMES = 64, 4
@@ -29,8 +29,8 @@ def total(lowered: Any) -> int:
 
 def drawing(architecture: str, m: int, batch: int) -> int:
     """What the one draw of all small layers takes, and θ₀ made from it."""
-    network = networks.antisymmetric(_circle.build(architecture, m))
-    hidden = jax.eval_shape(_circle.build(architecture, m).init, jax.random.key(0))
+    network = networks.antisymmetric(_architectures.build(architecture, m))
+    hidden = jax.eval_shape(_architectures.build(architecture, m).init, jax.random.key(0))
     small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(hidden)])
 
     def draw(keys: Any) -> Any:
@@ -42,7 +42,7 @@ def drawing(architecture: str, m: int, batch: int) -> int:
 
 def flow(architecture: str, m: int, n: int, batch: int, *, side_by_side: bool) -> int:
     """What drawing θ₀ and then the flows take, whichever is more."""
-    network = networks.antisymmetric(_circle.build(architecture, m))
+    network = networks.antisymmetric(_architectures.build(architecture, m))
     keys = jax.random.split(jax.random.key(0), batch)
     theta_0 = jax.eval_shape(jax.vmap(network.init), keys)
     flows = _integrator.integrate.lower(
@@ -58,8 +58,8 @@ def kernel_flow(architecture: str, n: int, batch: int, *, side_by_side: bool) ->
     """What the flows take, LAPACK's own work included: 2n² numbers, of which XLA doesn't know."""
     flows = ensembles._kernel_flows.lower(
         (of(batch, n, 2), of(batch, n), of(batch, dtype=int)), of(NODES, 2), of(NODES), of(TIMES),
-        of(dtype=int), kernel=_circle.build(architecture, 1).kernel, side_by_side=side_by_side,
-        progress=False,
+        of(dtype=int), kernel=_architectures.build(architecture, 1).kernel,
+        side_by_side=side_by_side, progress=False,
     )  # fmt: skip
     return total(flows) + 8 * 2 * n**2 * (batch if side_by_side else 1)
 

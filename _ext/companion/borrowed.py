@@ -48,7 +48,7 @@ def drawing(notebook: nbformat.NotebookNode, name: str) -> str:
 
 def fill_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the figures of chapters where a page asks for them."""
-    for placeholder in list(doctree.findall(Borrowed)):
-        notebook = nbformat.read(executed_notebook(app, placeholder["chapter"]), as_version=4)
-        markup = drawing(notebook, placeholder["name"])
-        placeholder.replace_self(nodes.raw("", markup, format="html"))
+    for stand_in in list(doctree.findall(Borrowed)):
+        notebook = nbformat.read(executed_notebook(app, stand_in["chapter"]), as_version=4)
+        markup = drawing(notebook, stand_in["name"])
+        stand_in.replace_self(nodes.raw("", markup, format="html"))

@@ -60,7 +60,7 @@ def cost_row(
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the costs of all chapters where a page asks for them."""
-    for placeholder in list(doctree.findall(CostsTable)):
+    for stand_in in list(doctree.findall(CostsTable)):
         rows = []
         for chapter in app.config.companion_claims:
             if chapter not in app.env.found_docs:
@@ -75,4 +75,4 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             seconds = seconds_of(notebook, dict(execution) if execution else None)
             rows.append(cost_row(link, seconds, run))
         nothing = nodes.paragraph("", "No chapter of this build has said what it took.")
-        placeholder.replace_self(table(TITLES, rows, "costs") if rows else nothing)
+        stand_in.replace_self(table(TITLES, rows, "costs") if rows else nothing)

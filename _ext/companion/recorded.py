@@ -158,7 +158,7 @@ def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Nod
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the recorded claims where a page asks for them."""
-    for placeholder in list(doctree.findall(ClaimsTable)):
+    for stand_in in list(doctree.findall(ClaimsTable)):
         rows = []
         for chapter, claims in app.env.companion_recorded.items():  # type: ignore[attr-defined]
             uri = app.builder.get_relative_uri(docname, chapter)
@@ -170,4 +170,4 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                     claim_row(claim, nodes.reference("", title, refuri=cell, internal=True))
                 )
         nothing = nodes.paragraph("", "This build has no chapters.")
-        placeholder.replace_self(table(TITLES, rows, "claims") if rows else nothing)
+        stand_in.replace_self(table(TITLES, rows, "claims") if rows else nothing)
