@@ -12,7 +12,7 @@ from typing import Any, Literal
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _integrator
-from ntklib._closed_forms import damping_factor, ideal_flow, kernel_flow
+from ntklib._closed_forms import closed_form, damping_factor, ideal_flow, kernel_flow
 from ntklib._descent import Descent, gradient_descent
 from ntklib._network import Apply
 from ntklib.measures import Measure
@@ -22,6 +22,7 @@ from ntklib.targets import Target
 __all__ = [
     "Descent",
     "Trajectory",
+    "closed_form",
     "damping_factor",
     "gradient_descent",
     "gradient_flow",

@@ -34,6 +34,7 @@ STYLE: dict[str, Any] = {
 """Pass to `matplotlib.pyplot.style.use`, or to `style.context` for one figure."""
 
 TIME = "time t (units of 1/σ)"
+"""Label of an axis of the gradient flow's time."""
 
 
 def panels(columns: int, rows: int = 1, height: float = 3.4) -> tuple[Figure, np.ndarray]:

@@ -1,5 +1,6 @@
 """The book's pages: one notation, every reference has its target, no name goes unexplained."""
 
+import ast
 import html
 import json
 import re
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from books import Book
 
-from companion import citations, links
+from companion import api, citations, links
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -281,3 +282,21 @@ def test_unknown_heading_figure_and_paper_fail_the_build(tmp_path: Path) -> None
     assert "local id not found in doc 'chapters/07-seventh': 'how-long'" in answer.stderr
     assert "no chapter has a figure 'fig-square'" in answer.stderr
     assert "the bibliography has no 'nobody2022'" in answer.stderr
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_use_public_names_alone(path: Path) -> None:
+    """What a chapter calls is in the API, and found missing before the chapter is run."""
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    code = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    imports = [n for n in code if isinstance(n, ast.ImportFrom) and n.module == "ntklib"]
+    modules = {alias.name for each in imports for alias in each.names}
+    used = {
+        f"ntklib.{node.value.id}.{node.attr}"
+        for node in code
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in modules
+    }
+    assert used
+    assert sorted(used - api.targets().keys()) == []
