@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from _setup import torch
 from benchmarks import __main__ as command
 from benchmarks import floors, inputs, report, rows
 from benchmarks.checks import against_reference, corner_within, within
@@ -353,10 +354,10 @@ def test_unknown_jobs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_make_installs_torch_where_the_command_looks() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert f"TORCH := {command.arguments([]).torch.relative_to(ROOT)}\n" in makefile
-    assert "$(TORCH)/.installed: .tools/request\n" in makefile
-    assert "> $(TORCH).log 2>&1" in makefile
+    folder = command.arguments([]).torch
+    assert folder == torch.FOLDER
+    assert folder / ".installed" == torch.STAMP
+    assert folder.with_suffix(".log") == torch.LOG
 
 
 def test_why_torch_is_missing(tmp_path: Path) -> None:
