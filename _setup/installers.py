@@ -18,9 +18,9 @@ class Installers:
         """Finds uv, or installs it, and reads how pip is configured."""
         given = os.environ.get("UV")
         self._uv = Path(given) if given else tools.own_uv()
-        pip = Path(sys.executable) if given else self._uv.parent / "python"
-        options = network.pip_options(pip)
-        self._trust = network.certificates(pip, options)
+        self._with_pip = Path(sys.executable) if given else self._uv.parent / "python"
+        options = network.pip_options(self._with_pip)
+        self._trust = network.certificates(self._with_pip, options)
         self._index = network.own_index(options)
 
     def uv(self, what: str, *arguments: str | Path, **variables: str) -> None:
@@ -59,11 +59,11 @@ class Installers:
         python = environment / "bin" / "python"
         # Pip removes nothing, so an environment with other packages is made anew.
         if not installed.is_file() or installed.read_bytes() != asked.read_bytes():
-            tools.virtual_environment(environment)
-            locked = ("--require-hashes", "--no-deps", "--requirement", asked)
-            index = self._index or {}
-            pip = (python, "-m", "pip", "install", "--progress-bar", "off")
-            tools.run("Installing with pip", *pip, *locked, variables=index)
+            venv = (sys.executable, "-m", "venv", "--clear", "--without-pip", environment)
+            tools.run("Making a virtual environment", *venv)
+            pip = (self._with_pip, "-m", "pip", "--python", python, "install")
+            locked = ("--progress-bar=off", "--require-hashes", "--no-deps", "--requirement", asked)
+            tools.run("Installing with pip", *pip, *locked, variables=self._index or {})
             asked.replace(installed)
         project = ("--no-deps", "--editable", tools.ROOT)
         self.uv("Installing the project", "pip", "install", "--python", python, *project)
