@@ -17,8 +17,9 @@ SPELLED := README.md CHANGELOG.md CITATION.cff Makefile _config.yml _ext _setup 
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH JUPYTER_PATH
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export JUPYTER_PREFER_ENV_PATH := 1
-# Compiling a chapter's programs takes longer than running them, so they are kept between runs.
-export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
+# Compiling a chapter's programs takes longer than running them, so they are kept between runs: for
+# each Python by itself, since JAX from Python 3.14 on compresses them in another way than before.
+export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax/$(notdir $(realpath .venv/bin/python))
 # The small ones too, which every chapter needs.
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
 # JAX keeps no program that can call Python, as diffrax's checks of a flow's times would. ntklib has

@@ -1,5 +1,6 @@
 """The Makefile's recipes, in a shell that goes on after errors as that of macOS's make does."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -57,6 +58,20 @@ def test_a_program_that_fails_ends_its_recipe(tree: Path, target: str) -> None:
         assert (status != 0) == (expected == all_calls[:i])
         if called[-1].startswith("jupyter-book build --all"):
             assert "Built in" not in said
+
+
+def test_pythons_share_no_compiled_programs(tree: Path) -> None:
+    """JAX can't read what it wrote in a Python that compresses in another way."""
+    python = tree / ".venv" / "bin" / "python"
+    python.unlink()
+    other = tree / "python3.99"
+    other.write_text('#!/bin/sh\necho "$JAX_COMPILATION_CACHE_DIR" > where\n')
+    other.chmod(0o755)
+    # The Python may come with the recipe before.
+    (tree / "_setup" / "run").write_text(f"#!/bin/sh\nln -s {other} {python}\n")
+    environment = {name: value for name, value in os.environ.items() if "JAX" not in name}
+    subprocess.run(["make", "overview"], cwd=tree, env=environment, check=True, capture_output=True)
+    assert (tree / "where").read_text() == f"{tree}/.cache/jax/python3.99\n"
 
 
 def test_the_makefile_has_nothing_that_make_3_81_does_not_know() -> None:
