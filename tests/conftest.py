@@ -1,7 +1,6 @@
 """Strict JAX, and annotations checked at every call into ntklib."""
 
 import os
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -10,6 +9,7 @@ import jax
 import jaxtyping
 import matplotlib
 import pytest
+import xla
 
 if TYPE_CHECKING:
     from books import Book
@@ -21,17 +21,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # JAX_COMPILATION_CACHE_DIR says, not only those that take long.
 jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-# XLA's older generator of loops compiles in half the time. Where it fuses products with sums, which
-# AVX hasn't yet, arccos turns the rounding on a ReLU kernel's diagonal into 1e-9. XLA reads this
-# once, here: the chapters' kernels, and whatever else the tests start, have its defaults.
-XLA_FLAGS = " ".join(
-    [
-        os.environ.get("XLA_FLAGS", ""),
-        "--xla_cpu_use_fusion_emitters=false",
-        *(["--xla_cpu_max_isa=AVX"] if platform.machine() == "x86_64" else []),
-    ]
-)
-with mock.patch.dict(os.environ, XLA_FLAGS=XLA_FLAGS):
+# XLA reads its flags once, here: the chapters' kernels, and whatever else the tests start, have its
+# defaults.
+with mock.patch.dict(os.environ, XLA_FLAGS=xla.FLAGS):
     jax.devices()
 matplotlib.use("Agg")
 # Nothing above or in pytest's plugins imports ntklib, so the hook sees every module of it.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xla
 
 from _setup import torch
 from benchmarks import __main__ as command
@@ -165,7 +166,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]
         env={
             **environment(),
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-            "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false",
+            "XLA_FLAGS": xla.OLD_LOOPS if xla.HAS_OLD_LOOPS else "",
             "PYTHONPATH": str(ROOT),
         },
         capture_output=True,

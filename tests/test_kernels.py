@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xla
 from cases import (
     ACCURACY,
     CASES,
@@ -277,12 +278,7 @@ def held_at_most(route: Any, x: Any) -> int:
     chunk = jax.ShapeDtypeStruct((route.plan.chunk, *x.shape[1:]), x.dtype)
     memory = (
         route.compute.func.lower(*route.compute.args, chunk, **route.compute.keywords)
-        .compile(
-            compiler_options={
-                "xla_backend_optimization_level": 2,
-                "xla_cpu_use_fusion_emitters": True,
-            }
-        )
+        .compile(compiler_options={"xla_backend_optimization_level": 2, **xla.AS_BY_DEFAULT})
         .memory_analysis()
     )
     compiled = memory.temp_size_in_bytes + memory.output_size_in_bytes

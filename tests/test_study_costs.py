@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+import xla
 
 from ntklib import _architectures, _costs, _integrator, _layers, ensembles, networks, studies
 
@@ -19,9 +20,7 @@ def of(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
 
 def total(lowered: Any) -> int:
     """Bytes that a compiled function has at once, with its arguments."""
-    # As it is compiled by default, whatever XLA_FLAGS say.
-    options = {"xla_cpu_use_fusion_emitters": True}
-    found = lowered.compile(compiler_options=options).memory_analysis()
+    found = lowered.compile(compiler_options=xla.AS_BY_DEFAULT).memory_analysis()
     parts = (found.argument_size_in_bytes, found.output_size_in_bytes, found.temp_size_in_bytes)
     assert min(parts) > 0
     return sum(parts)
