@@ -629,6 +629,7 @@ def test_idx_files_of_another_form(
         gzip.compress(GOOD)[:10] + b"\xff" * 100,
         GOOD,
     ],
+    ids=["truncated", "checksum", "damaged", "plain"],
 )
 def test_a_truncated_or_damaged_gzip_file(server: Server, folder: Path, packed: bytes) -> None:
     """Its checksum is right, so that the reader has to notice."""
@@ -807,7 +808,11 @@ def test_a_batch_that_announces_more_than_memory_holds(server: Server, folder: P
     assert kept(folder) == ["cifar.tar.gz"]
 
 
-@pytest.mark.parametrize("packed", [archive(OFFICIAL)[:-5000], archive(OFFICIAL)[:9], b"x" * 5000])
+@pytest.mark.parametrize(
+    "packed",
+    [archive(OFFICIAL)[:-5000], archive(OFFICIAL)[:9], b"x" * 5000],
+    ids=["half", "header", "other"],
+)
 def test_a_truncated_archive(server: Server, folder: Path, packed: bytes) -> None:
     """Its checksum is right, so that the reader has to notice."""
     path = folder / "cifar.tar.gz"
