@@ -65,6 +65,20 @@ browser-test: book ## build the book and check every page of it in a Chromium (A
 quick: setup ## test the library and the project alone, without chapters, book and benchmarks
 	$(PYTEST) -m "not chapter and not book and not bench" $(ARGS)
 
+# In an environment of its own: .venv and uv.lock stay as they are. A chapter's kernel is its Python's.
+NEWEST := .tools/newest
+NEWEST_GROUPS := kernels book cluster test
+NEWEST_TESTS := not test_chapters.py or 01-spectral-bias or 07-corollary-2
+
+.PHONY: newest
+newest: ## test the newest packages that pyproject.toml allows: what quick tests, and two chapters
+	@$(SETUP) uv venv --quiet --clear $(NEWEST)
+	@$(SETUP) uv pip install --quiet --python $(NEWEST) $(NEWEST_GROUPS:%=--group %) --editable .
+	@$(SETUP) uv pip list --python $(NEWEST)
+	IPYTHONDIR='$(CURDIR)/$(NEWEST)/ipython' JAX_COMPILATION_CACHE_DIR='$(CURDIR)/.cache/newest' \
+	OPENBLAS_NUM_THREADS=1 $(NEWEST)/bin/python -m pytest $(PARALLEL) -m "not book and not bench" \
+	  -k "$(NEWEST_TESTS)" $(ARGS)
+
 .PHONY: lint
 lint: setup ## check style, format, types and spelling
 	$(RUN) ruff check .

@@ -5,6 +5,7 @@ import json
 import os
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -314,3 +315,51 @@ def test_workflows_only_call_make() -> None:
         commands = [step["run"] for step in job["steps"] if "run" in step]
         assert commands
         assert all(re.fullmatch(r"make \w+ PYTHON=.*", command) for command in commands)
+
+
+def test_the_newest_packages_are_tried_every_week() -> None:
+    workflow = yaml.safe_load(read(".github/workflows/newest.yml"))
+    assert set(workflow[True]) == {"schedule", "workflow_dispatch"}  # YAML 1.1 reads "on" as true
+    (schedule,) = workflow[True]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
+    _, python, command = workflow["jobs"]["newest"]["steps"]
+    assert command["run"].startswith("make newest ")
+    tested = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]["test"]["strategy"]
+    assert python["with"]["python-version"] == tested["matrix"]["python"][-1]
+
+
+STEPS = ("venv", "pip install", "pip list", "-m pytest")
+
+
+@pytest.mark.parametrize("failing", [*STEPS, "no step"])
+def test_make_newest_uses_an_environment_of_its_own(tmp_path: Path, failing: str) -> None:
+    """Runs the recipe, as make 3.81 would, with a stand-in for uv and Python that takes notes."""
+    (tmp_path / "Makefile").write_text(read("Makefile"))
+    shutil.copytree(ROOT / "_setup", tmp_path / "_setup")
+    stand_in = tmp_path / "uv"
+    stand_in.write_text(f"""#!/bin/sh
+        echo "$JAX_COMPILATION_CACHE_DIR: $0 $*" >> notes
+        case "$*" in
+          *"{failing}"*) exit 1 ;;
+          venv*) mkdir -p .tools/newest/bin && cp "$0" .tools/newest/bin/python ;;
+        esac
+    """)
+    stand_in.chmod(0o755)
+    arguments = [".SHELLFLAGS=-c", "newest", f"PYTHON={sys.executable}", f"UV={stand_in}"]
+    bare = os.environ | {"PIP_CONFIG_FILE": os.devnull}
+    answer = subprocess.run(
+        ["make", *arguments], cwd=tmp_path, env=bare, capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode == 0) == (failing == "no step"), answer.stderr
+    notes = (tmp_path / "notes").read_text().splitlines()
+    reached = [*STEPS, "no step"].index(failing) + 1
+    for step, note in zip(STEPS[:reached], notes, strict=True):
+        assert step in note
+        assert ".tools/newest" in note
+    assert not {".venv", "uv.lock"} & {path.name for path in tmp_path.iterdir()}
+    if failing == "no step":
+        assert re.findall(r"--group (\w+)", notes[1]) == PROJECT["tool"]["uv"]["default-groups"]
+        assert notes[3].startswith(f"{tmp_path}/.cache/newest: ")
+        chapters = re.findall(r"\d\d-[a-z\d-]+", notes[3])
+        assert len(chapters) == 2
+        assert {ROOT / "chapters" / f"{name}.ipynb" for name in chapters} <= set(NOTEBOOKS)
