@@ -2,18 +2,22 @@
 
 import errno
 import os
-import re
+import ssl
 import threading
 import time
 import warnings
 from concurrent.futures import Future
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
-import requests
-import urllib3
+import certifi
+import truststore
 from tqdm import TqdmWarning, tqdm
 
 with warnings.catch_warnings():
@@ -24,19 +28,27 @@ with warnings.catch_warnings():
 FOLDER = "NTKLIB_DATA"
 """The environment variable with the folder that takes the place of the user's cache."""
 
+BUNDLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+"""Environment variables that name certificates to trust."""
+
+ATTEMPTS = 4
+"""Connections in all for one file."""
+
+PAUSE = 0.5
+"""Seconds before the second connection; twice as long before each further one."""
+
+SILENCE = 10.0
+"""Seconds without a byte after which a connection counts as broken."""
+
 BLOCK = 2**16
 
 
 class DataError(ValueError):
-    """A file is not what it should be: wrong checksum, truncated, or in another format."""
+    """A file is not what it should be: it has another checksum."""
 
 
 class DownloadError(ConnectionError):
-    """A download failed although the server was reached."""
-
-
-class OfflineError(DownloadError):
-    """There is no connection to the server."""
+    """A file can't be had: its server is out of reach, isn't trusted, or doesn't give it."""
 
 
 @dataclass(frozen=True)
@@ -59,26 +71,11 @@ class File:
         return PurePosixPath(urlsplit(self.url).path).name
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long a download waits, and how often it tries.
-
-    Attributes:
-      attempts: connections in all.
-      pause: seconds before the second one; twice as long before each further one.
-      silence: seconds without a byte after which a connection counts as broken.
-    """
-
-    attempts: int = 4
-    pause: float = 0.5
-    silence: float = 10.0
-
-
 class _BrokenError(Exception):
     """A connection broke, or the server asked to come back later: try again."""
 
 
-def fetch(file: File, patience: Patience = Patience()) -> Path:
+def fetch(file: File) -> Path:
     """Returns the path of a verified copy of a file, downloading it if there is none.
 
     It is kept in the folder named by NTKLIB_DATA, else in the user's cache. pooch writes to a
@@ -86,17 +83,12 @@ def fetch(file: File, patience: Patience = Patience()) -> Path:
     failure nor a second process leaves half a file there. A damaged file in the user's cache is
     downloaded anew; one in NTKLIB_DATA is left alone, as other data sets use the same names.
 
-    Args:
-      file: what to fetch.
-      patience: how long to wait for the server.
-
     Raises:
-      OfflineError: there is no connection to the server.
-      DownloadError: the server doesn't have the file, or the connection broke too often.
-      DataError: the file has the wrong length or checksum.
+      DownloadError: the server can't be reached or isn't trusted, doesn't give the file, or the
+        connection broke too often.
+      DataError: the file has another checksum.
       OSError: the file could not be written, for want of space for example.
     """
-    named = bool(os.environ.get(FOLDER))
     store = pooch.create(
         path=pooch.os_cache("ntklib"),
         base_url="",
@@ -105,18 +97,16 @@ def fetch(file: File, patience: Patience = Patience()) -> Path:
         env=FOLDER,
     )
     path = Path(store.abspath) / file.name
-    if named and path.exists():
-        return _verified(path, file)
+    if os.environ.get(FOLDER) and path.exists():
+        if (found := pooch.file_hash(str(path))) != file.sha256:
+            raise DataError(
+                f"{path} should have the SHA-256 {file.sha256}, but has {found}: it is damaged or "
+                f"of another data set. Move it away, or set {FOLDER} to another folder."
+            )
+        return path
     try:
-        store.fetch(
-            file.name, downloader=lambda _url, target, _pooch: _download(file, target, patience)
-        )
-    except DownloadError as error:
-        if not path.exists():
-            raise
-        # It was damaged, unless another process has been luckier in the meantime.
-        return _verified(path, file, f" A new copy was not to be had: {error}")
-    except DataError:
+        store.fetch(file.name, downloader=lambda _url, target, _pooch: _download(file, target))
+    except DownloadError:
         raise
     except ValueError as error:  # pooch's, of a wrong checksum
         raise DataError(
@@ -133,131 +123,130 @@ def fetch(file: File, patience: Patience = Patience()) -> Path:
     return path
 
 
-def _verified(path: Path, file: File, why: str = "") -> Path:
-    found = pooch.file_hash(str(path))
-    if found != file.sha256:
-        raise DataError(
-            f"{path} should have the SHA-256 {file.sha256}, but has {found}: it is damaged or of "
-            f"another data set. Move it away, or set {FOLDER} to another folder.{why}"
-        )
-    return path
-
-
-def _download(file: File, target: str, patience: Patience) -> None:
+def _download(file: File, target: str) -> None:
     """Downloads a file, going on where a broken connection left off."""
     bar = tqdm(total=file.size, desc=file.name, unit="B", unit_scale=True, delay=2)
-    with bar, requests.Session() as session, Path(target).open("wb") as sink:
-        broken: Exception | None = None
-        for attempt in range(patience.attempts):
+    with bar, Path(target).open("wb") as sink:
+        for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(patience.pause * 2 ** (attempt - 1))
+                time.sleep(PAUSE * 2 ** (attempt - 1))
             try:
-                with _ask(session, file, sink.tell(), patience.silence) as response:
-                    _position(response, sink, file)
-                    _append(response, sink, file, bar)
+                with _ask(file, sink.tell()) as response:
+                    _receive(response, sink, file, bar)
                 break
-            except OfflineError as error:
-                if not attempt:
-                    raise
-                broken = error
             except _BrokenError as error:
                 broken = error
         else:
-            raise DownloadError(
-                f"The download of {file.url} broke off {patience.attempts} times, at last after "
-                f"{sink.tell():,} of {file.size:,} bytes ({broken}). {_remedy(file)}"
-            ) from broken
+            came = f"{sink.tell():,} of {file.size:,} bytes after {ATTEMPTS} tries"
+            raise _unavailable(file, f"{broken}, {came}") from broken
     # pooch's temporary files are for their owner only, but a class may share the folder.
     Path(target).chmod(0o644)
 
 
-def _remedy(file: File) -> str:
-    return (
-        f"Connect and try again, or put {file.name} from another computer into a folder and set "
-        f"{FOLDER} to that."
+def _unavailable(file: File, why: str) -> DownloadError:
+    return DownloadError(
+        f"{file.name} can't be had: {urlsplit(file.url).hostname} {why}. Try again later, or put "
+        f"{file.name} from another computer into a folder and set {FOLDER} to that."
     )
 
 
-def _ask(session: requests.Session, file: File, start: int, silence: float) -> requests.Response:
-    """Returns the server's answer to a request for the bytes from `start` on.
+def _ask(file: File, start: int) -> HTTPResponse:
+    """Returns the server's answer to a request for the bytes from `start` on."""
+    request = Request(file.url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310
+    try:
+        response = _open(request)
+    except HTTPError as error:
+        error.close()
+        why = f"answered HTTP {error.code} {error.reason}"
+        again = error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= 500
+    except (OSError, HTTPException) as error:
+        why = _obstacle(error.reason if isinstance(error, URLError) else error)
+        # What can't even be opened is not worth waiting for, unless it was there a moment ago.
+        again = start > 0 or not isinstance(error, URLError | TimeoutError)
+    else:
+        if response.headers.get_content_type() != "text/html":
+            return response
+        response.close()
+        why = "answered with a web page, as networks do that want a login or block a site"
+        again = False
+    raise _BrokenError(why) if again else _unavailable(file, why)
+
+
+def _obstacle(cause: Any) -> str:
+    if isinstance(cause, TimeoutError):
+        return f"gave no answer in {SILENCE:g} s"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"showed a certificate that isn't trusted ({cause.verify_message}); where a network "
+            "inspects connections, SSL_CERT_FILE has to name its certificates"
+        )
+    return f"can't be reached ({getattr(cause, 'strerror', None) or cause})"
+
+
+def _open(request: Request) -> HTTPResponse:
+    """Opens an address, or gives up when there is no answer in time.
 
     It is waited for in a thread: looking up a name knows no time limit, and of a host with many
     addresses each would get a limit of its own.
     """
-    # The files are compressed already, and the checksum is of the compressed bytes.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    answer: Future[requests.Response] = Future()
+    answer: Future[HTTPResponse] = Future()
+    trust = _trust() if request.type == "https" else None
 
     def ask() -> None:
         try:
-            answer.set_result(session.get(file.url, headers=headers, stream=True, timeout=silence))
+            answer.set_result(urlopen(request, timeout=SILENCE, context=trust))  # noqa: S310
         except Exception as error:
             answer.set_exception(error)
 
     threading.Thread(target=ask, daemon=True).start()
-    offline = f"There is no connection to {urlsplit(file.url).hostname} for {file.name}"
     try:
-        return answer.result(timeout=silence)
-    except (TimeoutError, requests.Timeout) as error:
+        return answer.result(timeout=SILENCE)
+    except TimeoutError:
         answer.add_done_callback(_close)
-        raise OfflineError(f"{offline} (no answer in {silence:g} s). {_remedy(file)}") from error
-    except requests.ConnectionError as error:
-        cause = error.args[0] if error.args else error
-        # Only what couldn't even be opened is wrapped like this; the rest broke later.
-        if isinstance(cause, urllib3.exceptions.MaxRetryError) and not isinstance(
-            error, requests.exceptions.SSLError
-        ):
-            reason = str(cause.reason).split("): ", 1)[-1]  # without the connection's repr
-            raise OfflineError(f"{offline} ({reason}). {_remedy(file)}") from error
-        raise _BrokenError(str(cause)) from error
-    except requests.RequestException as error:
-        raise DownloadError(f"{file.url} can't be asked for ({error}). {_remedy(file)}") from error
+        raise
 
 
-def _close(late: Future[requests.Response]) -> None:
+def _close(late: Future[HTTPResponse]) -> None:
     if late.exception() is None:
         late.result().close()
 
 
-def _position(response: requests.Response, sink: BinaryIO, file: File) -> None:
-    """Checks what the server is about to send, and sets the sink to where that belongs."""
-    status = f"HTTP {response.status_code} {response.reason}"
-    if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
-        raise _BrokenError(status)
-    if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
-        raise DownloadError(f"{file.url} is not to be had ({status}). {_remedy(file)}")
-    start = 0
-    if response.status_code == requests.codes.partial_content:
-        content = response.headers.get("Content-Range", "")
-        start = int(found[1]) if (found := re.match(r"bytes (\d+)-", content)) else -1
-    if start != sink.tell():  # the whole file from its beginning, or something that doesn't fit
+def _trust() -> ssl.SSLContext:
+    """Trusts the system's certificates, those that the environment names, and certifi's.
+
+    Any of them will do, since what comes is believed for its SHA-256 alone.
+    """
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
+    for variable in BUNDLES:
+        if place := os.environ.get(variable):
+            kind = "capath" if variable == "SSL_CERT_DIR" or Path(place).is_dir() else "cafile"
+            try:
+                context.load_verify_locations(**{kind: place})
+            except OSError as error:
+                warnings.warn(
+                    f"{variable} = {place} has no certificates that can be read "
+                    f"({error.strerror or error}): going on without it.",
+                    stacklevel=2,
+                )
+    return context
+
+
+def _receive(response: HTTPResponse, sink: BinaryIO, file: File, bar: Any) -> None:
+    """Writes what the server sends to the sink, whatever it is: the checksum will tell."""
+    if response.status != HTTPStatus.PARTIAL_CONTENT:  # the file from its beginning
         sink.seek(0)
         sink.truncate()
-        if start:
-            raise _BrokenError(f"asked to go on, the server sent {content!r}")
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and start + int(length) != file.size:
-        raise DataError(_length(file, f"{start + int(length):,}"))
+    while sink.tell() <= file.size and (block := _block(response)):
+        sink.write(block)
+        bar.update(sink.tell() - bar.n)
+    if sink.tell() < file.size and response.length != 0:  # 0: that is all it announced
+        raise _BrokenError("closed the connection")
 
 
-def _append(response: requests.Response, sink: BinaryIO, file: File, bar: Any) -> None:
-    """Writes what the server sends to the sink."""
-    reason = "the server closed the connection"
+def _block(response: HTTPResponse) -> bytes:
     try:
         # read1 hands over what has come; read would wait for a whole block, and lose it at a break.
-        while block := response.raw.read1(BLOCK, decode_content=False):
-            if sink.tell() + len(block) > file.size:
-                raise DataError(_length(file, "more"))
-            sink.write(block)
-            bar.update(sink.tell() - bar.n)
-    except urllib3.exceptions.HTTPError as error:
-        reason = str(error)
-    if sink.tell() < file.size:
-        raise _BrokenError(reason)
-
-
-def _length(file: File, found: str) -> str:
-    return (
-        f"{file.url} should have {file.size:,} bytes, but the server sends {found}: it isn't the "
-        f"file that was expected (a login page, say). {_remedy(file)}"
-    )
+        return response.read1(BLOCK)
+    except (OSError, HTTPException) as error:
+        raise _BrokenError(f"broke the connection ({error})") from error

@@ -1,7 +1,9 @@
-"""Real images: MNIST, CIFAR-10, and what stands in for them where there is no network.
+"""Real images: MNIST, CIFAR-10, and what stands in for them where they can't be had.
 
 `mnist` and `cifar10` fetch the official files once, into the user's cache or the folder that the
-environment variable NTKLIB_DATA names, and verify their SHA-256. `digits` and
+environment variable NTKLIB_DATA names, and verify their SHA-256. Servers are trusted by the
+certificates of the system, those that SSL_CERT_FILE, SSL_CERT_DIR, REQUESTS_CA_BUNDLE,
+CURL_CA_BUNDLE or PIP_CERT name, and those of the package certifi. `digits` and
 `photograph_patches` come with packages of the book and never ask for a network.
 """
 
@@ -15,14 +17,13 @@ from jaxtyping import UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ntklib import _checks, _formats
-from ntklib._download import DataError, DownloadError, File, OfflineError, fetch
+from ntklib._download import DataError, DownloadError, File, fetch
 from ntklib._images import Images
 
 __all__ = [
     "DataError",
     "DownloadError",
     "Images",
-    "OfflineError",
     "cifar10",
     "digits",
     "mnist",
@@ -73,7 +74,8 @@ _OBJECTS = (
 def mnist(*, split: str = "train") -> Images:
     """The handwritten digits of MNIST, 28×28 grey images (LeCun, Cortes and Burges).
 
-    Without a network the training images are the 5,000 of `digits`, and `source` says so.
+    Where they can't be had the training images are the 5,000 of `digits`, and `source` says why. A
+    file that isn't the official one is never replaced.
 
     Args:
       split: "train" (60,000 images) or "test" (10,000).
@@ -83,8 +85,8 @@ def mnist(*, split: str = "train") -> Images:
 
     Raises:
       ValueError: the split is unknown.
-      OfflineError: there is no network, and the test images are asked for.
-      DownloadError: the server was reached, but the download failed.
+      DownloadError: the test images are asked for and can't be had: their server is out of reach,
+        isn't trusted, or doesn't give them.
       DataError: a file is not the official one.
       OSError: a file could not be written, for want of space for example.
 
@@ -101,7 +103,7 @@ def _mnist(split: str, files: Mapping[str, tuple[File, File]]) -> Images:
     _known(split)
     try:
         images, labels = (fetch(file) for file in files[split])
-    except OfflineError as error:
+    except DownloadError as error:
         if split == "test":  # the same digits for training and for testing would be a trap
             raise
         return _stand_in(error)
@@ -116,12 +118,12 @@ def _mnist(split: str, files: Mapping[str, tuple[File, File]]) -> Images:
     return Images("MNIST", source, pictures[..., None], digit, _DIGITS)
 
 
-def _stand_in(error: OfflineError) -> Images:
+def _stand_in(error: DownloadError) -> Images:
     try:
         few = digits()
     except ImportError as missing:
-        raise OfflineError(f"{error} {missing}") from error
-    return replace(few, source=f"{few.source} There was no connection to fetch all of MNIST.")
+        raise DownloadError(f"{error} {missing}") from error
+    return replace(few, source=f"{few.source} They stand in for all of MNIST: {error}")
 
 
 def cifar10(*, split: str = "train") -> Images:
@@ -135,8 +137,8 @@ def cifar10(*, split: str = "train") -> Images:
 
     Raises:
       ValueError: the split is unknown.
-      OfflineError: there is no network; no package ships CIFAR-10, so nothing takes its place.
-      DownloadError: the server was reached, but the download failed.
+      DownloadError: its server is out of reach, isn't trusted, or doesn't give it; no package
+        ships CIFAR-10, so nothing takes its place.
       DataError: the archive is not the official one.
       OSError: the archive could not be written, for want of space for example.
 
@@ -144,7 +146,7 @@ def cifar10(*, split: str = "train") -> Images:
       >>> from ntklib import datasets
       >>> try:
       ...     images = datasets.cifar10()
-      ... except datasets.OfflineError:
+      ... except datasets.DownloadError:
       ...     images = datasets.photograph_patches()
       >>> images.images.shape[1:]
       (32, 32, 3)
@@ -156,8 +158,8 @@ def _cifar10(split: str, file: File) -> Images:
     _known(split)
     try:
         archive = fetch(file)
-    except OfflineError as error:
-        raise OfflineError(
+    except DownloadError as error:
+        raise DownloadError(
             f"{error} Or take datasets.photograph_patches(), colour images of the same size."
         ) from error
     numbers = "12345" if split == "train" else ""

@@ -16,7 +16,7 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Examples have to work without one, and the tests never download."""
 
     def fetch(file: object) -> None:
-        raise datasets.OfflineError(f"Tests have no network to fetch {file} from.")
+        raise datasets.DownloadError(f"Tests have no network to fetch {file} from.")
 
     monkeypatch.setattr(datasets, "fetch", fetch)
 
