@@ -89,7 +89,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without any certificates, on which a folder is for tools."""
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "UV_SYSTEM_CERTS"):
         monkeypatch.delenv(name, raising=False)
-    nowhere = ssl.get_default_verify_paths()._replace(cafile=None)
+    nowhere = ssl.get_default_verify_paths()._replace(cafile="")
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
     monkeypatch.setattr(network, "SYSTEM_BUNDLES", ())
     monkeypatch.setattr(network, "BUNDLE", tmp_path / "bundle.pem")
