@@ -106,8 +106,13 @@ def same_length(name: str, length: int, other: str, other_length: int) -> None:
 
 
 def increasing_times(times: Any) -> Float[Array, " s"]:
-    """Returns `times` as a float array, strictly increasing and non-negative."""
+    """Returns `times` as a float array, strictly increasing and non-negative.
+
+    Inside jit it can't tell.
+    """
     array = real_array("times", times, "s")
+    if isinstance(array, jax.core.Tracer):
+        return array
     if float(array[0]) < 0:
         raise ValueError(f"times must be non-negative, got {float(array[0])} first.")
     falls = np.flatnonzero(np.diff(np.asarray(array)) <= 0)
@@ -127,7 +132,7 @@ def on_sphere(name: str, points: Float[Array, "... d"]) -> None:
     norms = np.linalg.norm(np.asarray(points), axis=-1)
     tolerance = 1e3 * float(np.finfo(points.dtype).eps)
     worst = float(norms.flat[np.argmax(np.abs(norms - 1))])
-    if abs(worst - 1) > tolerance:
+    if not abs(worst - 1) <= tolerance:  # so that NaN is refused, too
         raise ValueError(
             f"{name} must lie on the unit sphere, but one has norm {worst:.6g}: "
             "divide each point by its norm."
@@ -164,13 +169,23 @@ def symmetric(name: str, gram: Any) -> np.ndarray:
         for index, rows in enumerate(stripes)
         for columns in stripes[index:]
     )
-    if difference > _slack(matrix.dtype) * largest:
-        raise ValueError(
-            f"{name} must be symmetric, but differs from its transpose by "
-            f"{difference / largest:.2g} of its largest entry: use (K + K.T)/2 if that is "
-            "rounding, or check the kernel's arguments."
-        )
+    small_asymmetry(name, difference / largest if largest > 0 else 0.0, matrix.dtype)
     return matrix
+
+
+def small_asymmetry(name: str, difference: float, dtype: Any) -> None:
+    """Raises a ValueError if a matrix differs from its transpose beyond `symmetric_positive`.
+
+    Args:
+      name: the matrix, for the message.
+      difference: the largest, relative to the largest entry.
+      dtype: whose rounding is allowed for.
+    """
+    if difference > _slack(dtype):
+        raise ValueError(
+            f"{name} must be symmetric, but differs from its transpose by {difference:.2g} of its "
+            "largest entry: use (K + K.T)/2 if that is rounding, or check the kernel's arguments."
+        )
 
 
 def nonnegative_spectrum(name: str, values: np.ndarray, precision: Any = None) -> None:

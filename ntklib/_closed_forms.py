@@ -2,9 +2,10 @@ r"""Flows of a kernel that stays as it is, in closed form: on a sample, and on a
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _decay
 from ntklib._eigensystem import Eigensystem
 
 
@@ -21,7 +22,8 @@ def kernel_flow(
     $K(X, X)/n = U\Lambda U^T$ the residual on the sample is
     $\hat r_t = U e^{-\Lambda t}U^T\hat r_0$, and integrating the equation over time gives
     $r_t(x) = r_0(x) - \frac1n K(x, X)\,U\,\frac{1 - e^{-\Lambda t}}{\Lambda}\,U^T\hat r_0$
-    everywhere else.
+    everywhere else. Eigenvalues that can't be told from 0 are no cause of growth at any t
+    (`_decay` has the analysis), so that t may be as large as a float.
 
     Args:
       gram: K(X, X) on the sample, symmetric positive semidefinite, shape (n, n).
@@ -31,7 +33,8 @@ def kernel_flow(
       times: non-negative, strictly increasing, shape (s,).
 
     Returns:
-      r_t at the nodes, shape (s, q). With nodes = X it is r̂_t.
+      r_t at the nodes, shape (s, q). With nodes = X, where cross is gram and initial is
+      sample_residual, it is r̂_t, whose norm never grows.
 
     Raises:
       TypeError: the arrays are not floating-point numbers.
@@ -49,19 +52,9 @@ def kernel_flow(
       [0.3679, 0.1353]
     """
     _checks.require_x64("A difference of trajectories")
-    matrix = _checks.symmetric_positive("gram", gram)
-    n = matrix.shape[0]
-    rows = _checks.real_array("cross", cross, "q n")
-    on_sample = _checks.real_array("sample_residual", sample_residual, "n")
-    start = _checks.real_array("initial", initial, "q")
-    _checks.same_length("cross's second axis", rows.shape[1], "gram", n)
-    _checks.same_length("sample_residual", on_sample.shape[0], "gram", n)
-    _checks.same_length("initial", start.shape[0], "cross", rows.shape[0])
-    ts = _checks.increasing_times(times)
-    return closed_form(matrix, rows, on_sample, start, ts)
+    return closed_form(gram, cross, sample_residual, initial, times)
 
 
-@jax.jit
 def closed_form(
     gram: Float[Array, "n n"],
     cross: Float[Array, "q n"],
@@ -69,9 +62,10 @@ def closed_form(
     initial: Float[Array, " q"],
     times: Float[Array, " s"],
 ) -> Float[Array, "s q"]:
-    """`kernel_flow` of arrays that are known to be sound, for other compiled functions.
+    """`kernel_flow` in any precision, for other compiled functions, too.
 
-    Arguments and result are those of `kernel_flow`. Nothing is checked; compiled for each shape.
+    Arguments, result and errors are those of `kernel_flow`. Inside `jax.jit` and `jax.vmap` there
+    are no values to look at: shapes are checked there, and nothing else.
 
     Example:
       >>> import jax.numpy as jnp
@@ -80,10 +74,40 @@ def closed_form(
       >>> dynamics.closed_form(gram, gram, start, start, jnp.array([0.0])).tolist()
       [[1.0, 1.0]]
     """
-    n = gram.shape[0]
-    values, vectors = jnp.linalg.eigh(gram / n)
-    moved = damping_factor(values, times) * (sample_residual @ vectors)[None, :]
-    return initial[None, :] - moved @ vectors.T @ cross.T / n
+    flow = gram_flow(gram, cross, sample_residual, initial, times)
+    on_itself = _same(cross, gram) and _same(initial, sample_residual)
+    return flow.on_sample if on_itself else flow.elsewhere
+
+
+def gram_flow(
+    gram: Float[Array, "n n"],
+    cross: Float[Array, "q n"],
+    sample_residual: Float[Array, " n"],
+    initial: Float[Array, " q"],
+    times: Float[Array, " s"],
+) -> _decay.GramFlow:
+    """Returns the flow at the nodes and on the sample; arguments, checked, as `closed_form`."""
+    traced = isinstance(gram, jax.core.Tracer)
+    matrix = jnp.asarray(gram if traced else _checks.symmetric("gram", gram))
+    n = matrix.shape[0]
+    rows = _checks.real_array("cross", cross, "q n")
+    on_sample = _checks.real_array("sample_residual", sample_residual, "n")
+    start = _checks.real_array("initial", initial, "q")
+    _checks.same_length("cross's second axis", rows.shape[1], "gram", n)
+    _checks.same_length("sample_residual", on_sample.shape[0], "gram", n)
+    _checks.same_length("initial", start.shape[0], "cross", rows.shape[0])
+    flow = _decay.gram_flow(matrix, rows, on_sample, start, _checks.increasing_times(times))
+    _decay.sound("gram", flow)
+    return flow
+
+
+def _same(first: Array, second: Array) -> bool:
+    """Whether two arrays are one, or equal where there are values to compare."""
+    if first is second:
+        return True
+    if isinstance(first, jax.core.Tracer) or isinstance(second, jax.core.Tracer):
+        return False
+    return np.array_equal(np.asarray(first), np.asarray(second))
 
 
 def ideal_flow(
@@ -104,7 +128,8 @@ def ideal_flow(
 
     Raises:
       TypeError: the arrays are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, bad times, or x64 is off.
+      ValueError: wrong shapes, NaN or infinite values, a negative eigenvalue beyond rounding, bad
+        times, or x64 is off.
 
     Example:
       >>> import jax.numpy as jnp
@@ -122,7 +147,8 @@ def ideal_flow(
     start = _checks.real_array("initial", initial, "q")
     _checks.same_length("initial", start.shape[0], "measure", eigensystem.functions.shape[1])
     ts = _checks.increasing_times(times)
-    learned = -jnp.expm1(-ts[:, None] * eigensystem.values[None, :])
+    sigma = _decay.rates("eigensystem.values", eigensystem.values, ts)
+    learned = -jnp.expm1(-ts[:, None] * sigma[None, :])
     coefficients = eigensystem.coefficients(start)
     return start[None, :] - eigensystem.synthesis(learned * coefficients[None, :])
 
@@ -134,10 +160,15 @@ def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Flo
 
     Args:
       values: σ, shape (k,); 0 and rounding below it are allowed, where the factor is t.
-      times: t ≥ 0, shape (s,).
+      times: non-negative, strictly increasing, shape (s,).
 
     Returns:
-      The factors in units of time, shape (s, k).
+      The factors in units of time, shape (s, k), exact to rounding for every σ and t.
+
+    Raises:
+      TypeError: the arrays are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, bad times, or a value below 0 that isn't
+        rounding: below 10⁻⁸ of both the largest value and 1/t for the last t.
 
     Example:
       >>> import jax.numpy as jnp
@@ -147,7 +178,6 @@ def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Flo
       >>> np.asarray(dynamics.damping_factor(sigma, times)).round(4).tolist()
       [[0.4323, 1.0], [0.5, 100.0]]
     """
-    decay = values[None, :] * times[:, None]
-    small = jnp.abs(decay) < 1e-12
-    ratio = -jnp.expm1(-decay) / jnp.where(small, 1.0, decay)
-    return times[:, None] * jnp.where(small, 1.0, ratio)
+    ts = _checks.increasing_times(times)
+    sigma = _decay.rates("values", values, ts)
+    return _decay.integral(sigma[None, :], ts[:, None])

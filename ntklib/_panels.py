@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import eval_legendre, ive, roots_legendre
 
-from ntklib import _checks
+from ntklib import _checks, _decay
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def damped_integrals(
 
     Args:
       force: d at the Gauss points, shape (s, g, k), one column for each σ.
-      values: σ ≥ 0, shape (k,).
+      values: σ ≥ 0 but for rounding, shape (k,).
       panels: in which d is given.
 
     Returns:
@@ -92,7 +92,8 @@ def damped_integrals(
 
     Raises:
       TypeError: the arrays are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, or a negative σ.
+      ValueError: wrong shapes, NaN or infinite values, or a negative σ beyond
+        rounding.
 
     Example:
       >>> import jax.numpy as jnp
@@ -104,15 +105,13 @@ def damped_integrals(
       [0.632121, 0.864665]
     """
     d = np.asarray(_checks.real_array("force", force, "s g k"))
-    sigma = np.asarray(_checks.real_array("values", values, "k"))
+    sigma = np.asarray(_decay.rates("values", values, panels.ends))
     if d.shape[:2] != panels.points.shape:
         raise ValueError(
             f"force must have the axes (panels, points, values), {panels.points.shape[0]} panels "
             f"of {panels.points.shape[1]} points, got shape {d.shape}."
         )
     _checks.same_length("values", sigma.size, "force's last axis", d.shape[2])
-    if sigma.min() < 0:
-        raise ValueError(f"values must not be negative, got {sigma.min():.3g}.")
     lengths = np.diff(np.asarray(panels.ends), prepend=0.0)
     x, weights = roots_legendre(d.shape[1])
     orders = np.arange(d.shape[1])

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ntklib import _checks, _device, _empirical, _integrator, _network, _progress, kernels
-from ntklib._closed_forms import closed_form
+from ntklib import _checks, _decay, _device, _empirical, _integrator, _network, _progress, kernels
 from ntklib._network import Apply
 from ntklib.dynamics import Trajectory, gradient_flow
 from ntklib.measures import Measure
@@ -104,7 +103,7 @@ def kernel_flows(
 
     Raises:
       ValueError: draws or n is less than 1, draws is missing or not the number of keys, bad times,
-        or x64 is off.
+        a kernel that is not symmetric positive semidefinite on a sample, or x64 is off.
 
     Example:
       >>> import jax
@@ -125,27 +124,31 @@ def kernel_flows(
     labels = target(samples.reshape(-1, samples.shape[-1])).reshape(samples.shape[:-1])
     batch = (samples, -labels, jnp.arange(keys.shape[0]))
     with _progress.bar("kernel flow", keys.shape[0], shown=progress) as bar:
-        return jax.block_until_ready(
+        flow = jax.block_until_ready(
             _kernel_flows(
                 batch, measure.nodes, -target(measure.nodes), ts, bar,
                 kernel=kernel, side_by_side=_device.side_by_side(), progress=progress,
             )
         )  # fmt: skip
+    _decay.sound("kernel(sample, sample)", flow)
+    return flow.elsewhere
 
 
 @functools.partial(jax.jit, static_argnames=("kernel", "side_by_side", "progress"))
 def _kernel_flows(
     batch: PyTree, nodes: Array, initial: Array, ts: Array, bar: Array, *,
     kernel: Kernel, side_by_side: bool, progress: bool,
-) -> Float[Array, "b s q"]:  # fmt: skip
+) -> _decay.GramFlow:  # fmt: skip
     """Solves the flow of every draw of the batch (points, r̂₀, index)."""
 
-    def one(draw: tuple[Array, Array, Array]) -> Array:
+    def one(draw: tuple[Array, Array, Array]) -> _decay.GramFlow:
         points, residual, index = draw
-        flow = closed_form(kernel(points, points), kernel(nodes, points), residual, initial, ts)
+        flow = _decay.gram_flow(
+            kernel(points, points), kernel(nodes, points), residual, initial, ts
+        )
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
-            _progress.report(bar, index, jnp.where(jnp.isfinite(flow[-1, 0]), 1.0, 0.0))
+            _progress.report(bar, index, jnp.where(jnp.isfinite(flow.elsewhere[-1, 0]), 1.0, 0.0))
         return flow
 
     return _integrator.over_draws(one, batch, side_by_side=side_by_side)

@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _device, _empirical, _integrator, _network
-from ntklib._closed_forms import closed_form, damping_factor
+from ntklib import _checks, _decay, _device, _empirical, _integrator, _network
 from ntklib._movement import Movement, losses, movement
 from ntklib._network import Apply
 from ntklib.measures import Measure
@@ -93,8 +92,8 @@ def frozen_flows(
     Raises:
       NotImplementedError: params is None and the network has no analytic kernel.
       TypeError: times or sample are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, bad times, params missing with an apply
-        function, or x64 is off.
+      ValueError: wrong shapes, NaN or infinite values, a kernel that is not symmetric positive
+        semidefinite, bad times, params missing with an apply function, or x64 is off.
 
     Example:
       >>> import jax.numpy as jnp
@@ -127,23 +126,21 @@ def frozen_flows(
         raise ValueError(
             "params is missing: an apply function has no analytic kernel, so give θ₀ or a Network."
         )
-    return FrozenFlow(ts, *_closed(grams[:, :, :n], start - wanted, ts))
+    flow = _closed(grams[:, :, :n], start - wanted, ts)
+    _decay.sound("the kernel at the sample", flow)
+    return FrozenFlow(ts, flow.elsewhere, flow.on_sample, flow.movement, flow.values)
 
 
 @jax.jit
 def _closed(
     rows: Float[Array, "b all n"], initial: Float[Array, "b all"], ts: Float[Array, " s"]
-) -> tuple[Array, Array, Array, Array]:
+) -> _decay.GramFlow:
     """Solves each draw's flow from K(everywhere, X); the sample comes first in `everywhere`."""
     n = rows.shape[-1]
 
-    def one(draw: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+    def one(draw: tuple[Array, Array]) -> _decay.GramFlow:
         cross, start = draw
-        flow = closed_form(cross[:n], cross, start[:n], start, ts)
-        values, vectors = jnp.linalg.eigh(cross[:n] / n)
-        moved = damping_factor(values, ts) * (start[:n] @ vectors)[None, :]
-        square = jnp.sum(jnp.maximum(values, 0.0)[None, :] * moved**2, axis=1) / n
-        return flow[:, n:], flow[:, :n], jnp.sqrt(square), values
+        return _decay.gram_flow(cross[:n], cross[n:], start[:n], start[n:], ts)
 
     return jax.lax.map(one, (rows, initial))
 

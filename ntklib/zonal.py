@@ -17,14 +17,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
+from scipy.linalg import solve_triangular
 
-from ntklib import _checks, _harmonics, activations, dynamics, targets
+from ntklib import _checks, _decay, _harmonics, activations, targets
+from ntklib._closed_forms import gram_flow
 from ntklib.measures import Measure
 
 PIECE = 48
 """Fejér nodes on each side of a neuron's kink; an integrand is entire there for ReLU."""
 PROFILE = 512
 """Fejér nodes for the expansion of a profile."""
+MOST_ALIKE = 1e5
+"""Condition number of a target's terms, each of norm 1, beyond which they count as dependent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,23 +137,21 @@ def kernel_flow(
       [0.0, 0.6321]
     """
     highest = max(harmonics.degrees)
-    if eigenvalues.shape[0] <= highest:
+    ts = _checks.increasing_times(times)
+    sigma = _decay.rates("eigenvalues", eigenvalues, ts)
+    if sigma.shape[0] <= highest:
         raise ValueError(
-            f"eigenvalues must reach degree {highest}, but end with {eigenvalues.shape[0] - 1}: "
+            f"eigenvalues must reach degree {highest}, but end with {sigma.shape[0] - 1}: "
             f"use spectrum.funk_hecke(kernel, d, {highest})."
         )
-    _checks.on_sphere("sample", sample)
-    phi = harmonics(sample)
-    along = eigenvalues[jnp.asarray(harmonics.degrees)][:, None] * phi
-    n = gram.shape[0]
-    flow = dynamics.kernel_flow(
-        gram,
-        jnp.concatenate([gram, along]),
-        -labels,
-        jnp.concatenate([-labels, jnp.zeros(len(phi), gram.dtype)]),
-        times,
-    )
-    return flow[:, :n], flow[:, n:]
+    points = _checks.real_array("sample", sample, "n d")
+    _checks.on_sphere("sample", points)
+    phi = harmonics(points)
+    along = sigma[jnp.asarray(harmonics.degrees)][:, None] * phi
+    start = -_checks.real_array("labels", labels, "n")
+    _checks.require_x64("A difference of trajectories")
+    flow = gram_flow(gram, along, start, jnp.zeros(len(phi), start.dtype), ts)
+    return flow.on_sample, flow.elsewhere
 
 
 def of_network(params: PyTree, activation: str, harmonics: Harmonics) -> Float[np.ndarray, "*b k"]:
@@ -289,12 +291,15 @@ def shares(
       [0.75, 0.0]
     """
     g, r, w = (np.asarray(each) for each in (terms, residuals, measure.weights))
-    matrix = (g * w) @ g.T
-    if np.linalg.cond(matrix) > 1e10:
+    roots = np.sqrt(w)
+    # Each term by itself may have any size: what counts is whether their directions differ.
+    sizes = np.linalg.norm(g * roots, axis=1)
+    basis, triangle = np.linalg.qr((g * roots / np.where(sizes > 0, sizes, 1)[:, None]).T)
+    if len(g) > g.shape[1] or not sizes.all() or np.linalg.cond(triangle) > MOST_ALIKE:
         raise ValueError(
             f"terms must be linearly independent on the {g.shape[1]} nodes of "
             f"{measure.name!r}: leave out those that the others give."
         )
-    products = r.reshape(-1, r.shape[-1]) @ (g * w).T
-    found = np.linalg.solve(matrix, products.T).T
+    products = (r.reshape(-1, r.shape[-1]) * roots) @ basis
+    found = solve_triangular(triangle, products.T).T / sizes
     return 1 + found.reshape(*r.shape[:-1], g.shape[0])

@@ -286,7 +286,7 @@ def test_refused_panels_and_forces() -> None:
         deviations.damped_integrals(jnp.ones((1, 2, 1)), jnp.ones(1), one)
     with refused("values has 2 entries and force's last axis has 1: they must agree."):
         deviations.damped_integrals(jnp.ones((1, 1, 1)), jnp.ones(2), one)
-    with refused("values must not be negative, got -1."):
+    with refused("values must not be negative, got -1: no kernel has such an eigenvalue"):
         deviations.damped_integrals(jnp.ones((1, 1, 1)), -jnp.ones(1), one)
 
 
