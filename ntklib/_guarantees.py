@@ -76,7 +76,7 @@ def leading_modes(system: Eigensystem, g: Float[Array, " q"], epsilon: SupportsF
       3
     """
     most = _checks.positive("epsilon", epsilon)
-    rest = float(system.measure.inner(g, g)) - np.cumsum(np.asarray(system.coefficients(g)) ** 2)
+    rest = left_out(system, g)[1:]
     enough = np.flatnonzero(rest <= most)
     if not enough.size:
         raise ValueError(
@@ -88,6 +88,17 @@ def leading_modes(system: Eigensystem, g: Float[Array, " q"], epsilon: SupportsF
     while k < sigma.size and sigma[k] > (1 - SAME) * sigma[k - 1]:
         k += 1
     return k
+
+
+def left_out(system: Eigensystem, g: Float[Array, " q"]) -> Float[np.ndarray, " modes"]:
+    r"""Returns $\|(I - P_k)g\|^2_\rho$ for k = 0, 1, …, as sums of what is left.
+
+    A difference from ‖g‖² would be rounding of it where little is left.
+    """
+    coefficients = system.coefficients(g)
+    beyond = g - system.synthesis(coefficients)
+    squares = np.append(np.asarray(coefficients) ** 2, float(system.measure.inner(beyond, beyond)))
+    return np.cumsum(squares[::-1])[::-1]
 
 
 @dataclass(frozen=True)

@@ -66,14 +66,16 @@ def shares(
             "all of them are learned."
         )
 
-    def excess(log_kappa: float) -> float:
-        kappa = np.exp(log_kappa)
+    # Every L_i is at most σ_i/κ: at κ = trace/n the sum is at most n. Logarithms of κ over this
+    # don't depend on the eigenvalues' unit.
+    most = float(trace) / count
+
+    def excess(log_ratio: float) -> float:
+        kappa = most * np.exp(log_ratio)
         return float(copies @ (sigma / (sigma + kappa))) + rest / kappa - count
 
-    # Every L_i is at most σ_i/κ: at κ = trace/n the sum is at most n.
-    high = np.log(float(trace) / count)
-    low = high - 1.0
+    low = -1.0
     while excess(low) < 0:
         low -= 1.0
-    kappa = np.exp(brentq(excess, low, high, xtol=1e-14, rtol=1e-14))
+    kappa = most * np.exp(brentq(excess, low, 0.0, xtol=1e-14, rtol=1e-14))
     return sigma / (sigma + kappa)

@@ -205,7 +205,7 @@ def _sphere_rule(d: int, degree: int) -> tuple[np.ndarray, np.ndarray]:
         return np.asarray(points_at(equispaced_angles(q))), np.full(q, 1 / q)
     inner, inner_weights = _sphere_rule(d - 1, degree)
     t, t_weights = roots_gegenbauer(degree // 2 + 1, (d - 2) / 2)
-    radius = np.sqrt(1 - t**2)
+    radius = np.sqrt((1 - t) * (1 + t))  # 1 − t² would lose digits near the poles
     first = np.repeat(t, len(inner))[:, None]
     rest = (radius[:, None, None] * inner).reshape(-1, d - 1)
     weights = np.outer(t_weights / t_weights.sum(), inner_weights).ravel()

@@ -150,5 +150,6 @@ def _parts(
 ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
     """Returns ‖T_K r₀‖² and ∬K²r₀² − ‖T_K r₀‖² of one kernel, or of each of several."""
     image = kernel @ (measure.weights * initial)
-    norm = measure.inner(image, image)
-    return norm, (kernel**2 @ (measure.weights * initial**2)) @ measure.weights - norm
+    # A variance over s, whose two terms have no digit in common with it if K hardly varies.
+    spread = measure.norm(kernel * initial[(None,) * (kernel.ndim - 1)] - image[..., None])
+    return measure.inner(image, image), measure.inner(spread, spread)

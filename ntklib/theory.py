@@ -25,7 +25,14 @@ from jaxtyping import Array
 
 from ntklib import _checks, _requirements, ensembles, kernels
 from ntklib._comparison import Comparison, compare
-from ntklib._guarantees import LeastSize, growth, leading_modes, least_size, stopping_time
+from ntklib._guarantees import (
+    LeastSize,
+    growth,
+    leading_modes,
+    least_size,
+    left_out,
+    stopping_time,
+)
 from ntklib._requirements import Plan, Requirement
 from ntklib._works import requirements
 from ntklib.measures import Measure
@@ -146,6 +153,6 @@ def plan(
             epsilon / 8, share=share, level=level,
         )  # fmt: skip
 
-    left_out = float(measure.inner(labels, labels) - jnp.sum(top.coefficients(labels) ** 2))
     width, samples = needed(pilot[0], flows.residuals), needed(pilot[1], sampled)
-    return Plan(epsilon, k, sigma, max(left_out, 0.0), time, width, samples, share, level)
+    rest = float(left_out(top, labels)[-1])
+    return Plan(epsilon, k, sigma, rest, time, width, samples, share, level)
