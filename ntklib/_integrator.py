@@ -11,7 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
-from ntklib import _checks, _device, _empirical, _exponential, _network, _progress
+from ntklib import _checks, _device, _empirical, _exponential, _network, _progress, _scales
 from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Network
@@ -46,7 +46,7 @@ _SETTINGS = ("apply", "forward", "method", "linearized", "keep_params", "max_ste
 @functools.partial(jax.jit, static_argnames=_SETTINGS)
 def integrate(
     batch: PyTree, weights: Array, nodes: Array, node_weights: Array, wanted: Array, ts: Array,
-    rtol: Array, atol: Array, bar: Array, *, apply: Apply, forward: Any, method: str,
+    rtol: Array, atol: Array | None, bar: Array, *, apply: Apply, forward: Any, method: str,
     linearized: bool, keep_params: bool, max_steps: int, side_by_side: bool, progress: bool,
 ) -> tuple[dict[str, PyTree], Array, Array]:  # fmt: skip
     """Solves the flow of every draw of the batch (θ₀, points, labels, index)."""
@@ -63,14 +63,15 @@ def integrate(
             residuals = {"residuals": on_nodes(theta) - wanted}
             return residuals | {"params": theta} if keep_params else residuals
 
+        start, unravel = ravel_pytree(theta_0)
+        roots, node_roots = jnp.sqrt(weights), jnp.sqrt(node_weights)
+        scales = _scales.at_start(on_points, theta_0, roots, labels)
         if method == "explicit":
             return _explicit(
                 lambda theta: 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2), saved,
-                theta_0, ts, rtol, atol, max_steps,
+                theta_0, ts, scales.steps(rtol, atol), scales.rate, max_steps,
                 _progress.Meter(bar, index) if progress else None,
             )  # fmt: skip
-        start, unravel = ravel_pytree(theta_0)
-        roots, node_roots = jnp.sqrt(weights), jnp.sqrt(node_weights)
 
         def residual(theta: Array) -> Array:
             return roots * (on_points(unravel(theta)) - labels)
@@ -85,7 +86,7 @@ def integrate(
             seen = lambda each: (residual(each), node_roots * on_nodes(unravel(each)))  # noqa: E731
             return jax.jvp(seen, (theta,), (error,))[1]
 
-        allowed = atol + rtol * jnp.linalg.norm(residual(start))
+        allowed = scales.predictions(rtol, atol)
 
         def size(theta: Array, error: Array) -> Array:
             on_sample, elsewhere = map(jnp.linalg.norm, changes(theta, error))
@@ -102,9 +103,9 @@ def integrate(
 
 def _explicit(
     loss: Callable[[PyTree], Array], saved: Callable[[PyTree], PyTree], theta_0: PyTree, ts: Array,
-    rtol: Array, atol: Array, max_steps: int, meter: Any,
+    controller: diffrax.PIDController, rate: Array, max_steps: int, meter: Any,
 ) -> tuple[PyTree, Array, Array]:  # fmt: skip
-    """Solves the flow of a loss by Tsitouras's Runge–Kutta method."""
+    """Solves the flow of a loss by Tsitouras's Runge–Kutta method; `rate` is about λ₁."""
     # By itself diffrax starts with a step of 0.01. One that ends a rounding error before the first
     # saved time, say 0.01 as `geomspace` has it, is followed by a step of that rounding error, and
     # from it the steps grow by 10 at most: half of those of a short flow were spent on this.
@@ -114,12 +115,10 @@ def _explicit(
         diffrax.Tsit5(),
         t0=jnp.zeros((), ts.dtype),
         t1=ts[-1],
-        dt0=jnp.minimum(0.01, first / 2).astype(ts.dtype),
+        dt0=jnp.minimum(0.01 / rate, first / 2).astype(ts.dtype),
         y0=theta_0,
         saveat=diffrax.SaveAt(ts=ts, fn=lambda t, theta, args: saved(theta)),
-        stepsize_controller=diffrax.ClipStepSizeController(
-            diffrax.PIDController(rtol=rtol, atol=atol), step_ts=ts
-        ),
+        stepsize_controller=diffrax.ClipStepSizeController(controller, step_ts=ts),
         max_steps=max_steps,
         throw=False,
         progress_meter=meter or diffrax.NoProgressMeter(),
@@ -132,8 +131,8 @@ def _explicit(
 
 def solve(
     network: Network | Apply, params: PyTree, target: Target, measure: Measure, times: Array, *,
-    sample: Array | None, draws: bool, method: str, rtol: float, atol: float, keep_params: bool,
-    max_steps: int, progress: bool, linearized: bool,
+    sample: Array | None, draws: bool, method: str, rtol: float, atol: float | None,
+    keep_params: bool, max_steps: int, progress: bool, linearized: bool,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
     if method not in METHODS:
@@ -227,14 +226,15 @@ def draw_count(params: PyTree) -> int:
     return jax.tree.leaves(params)[0].shape[0]
 
 
-def _tolerances(rtol: float, atol: float, dtype: Any) -> None:
+def _tolerances(rtol: float, atol: float | None, dtype: Any) -> None:
     least = 4 * float(np.finfo(dtype).eps)
     if _checks.positive("rtol", rtol) < least:
         raise ValueError(
             f"rtol = {rtol:g} is below the rounding of {dtype}: use {least:.1g} or more, or "
             "parameters in float64."
         )
-    _checks.positive("atol", atol)
+    if atol is not None:
+        _checks.positive("atol", atol)
 
 
 def one_number_a_point(

@@ -67,7 +67,7 @@ def gradient_flow(
     draws: bool = False,
     method: Literal["explicit", "exponential"] = "explicit",
     rtol: float = 1e-6,
-    atol: float = 1e-9,
+    atol: float | None = None,
     linearized: bool = False,
     keep_params: bool = False,
     max_steps: int = 100_000,
@@ -101,10 +101,12 @@ def gradient_flow(
         the faster way there.
       method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
         layers' inputs and derivatives where the layers of a network are known, else a Jacobian.
-      rtol: relative tolerance of a step: on every parameter with the explicit method; with the
-        exponential one on the predictions, relative to the residual at the start, in L² of the
-        sample and of ρ.
-      atol: absolute tolerance of a step, on the same.
+      rtol: relative tolerance of a step: with the exponential method on the predictions, relative
+        to the residual at the start, in L² of the sample and of ρ; with the explicit one on every
+        parameter, or on its part of the movement where the residual is small beside the network.
+      atol: absolute tolerance of a step, on the same, in units of predictions or of parameters.
+        None leaves its scale to the problem, so that a target of any size or unit is learned with
+        the same relative accuracy; a number is meant as it is, and so is rtol beside it.
       linearized: whether f is linearized at θ₀, as `linearized_flow` says; JAX must then be able
         to differentiate it in forward mode, as it must for the exponential method.
       keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
