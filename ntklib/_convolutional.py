@@ -117,6 +117,7 @@ def _convolutional(
             _neural_tangents.convolutional_kernel, activation, depth, biases,
             shape=shape, size=size, padding=padding, positions=positions,
         ),
+        d=math.prod(shape),
     )  # fmt: skip
 
 
@@ -183,4 +184,4 @@ def _lenet5(output: int | None, dtype: Any) -> Network:
             "LeNet-5 has no analytic kernel (max-pooling has none): use kernels.empirical()."
         )
 
-    return _network.layered("LeNet-5", 6, init, forward, kernel)
+    return _network.layered("LeNet-5", 6, init, forward, kernel, d=32**2)

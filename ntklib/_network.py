@@ -73,6 +73,11 @@ def functions(network: Network | Apply) -> tuple[Apply, Forward | None]:
     """Returns a network's apply and its forward, None where the layers aren't known."""
     if isinstance(network, Network):
         return network.apply, network.forward
+    if not callable(network):
+        raise TypeError(
+            "network must be a Network or a function (θ, x) ↦ f(x; θ), got "
+            f"a {type(network).__name__}."
+        )
     return network, None
 
 
@@ -82,13 +87,32 @@ def layered(
     init: Callable[[Any], PyTree],
     forward: Callable[[PyTree, Array, Affine], Array],
     kernel: Kernel,
+    d: int,
 ) -> Network:
-    """Makes a network of a forward function of layers that aren't shared."""
+    """Makes a network on ℝᵈ of a forward function of layers that aren't shared."""
 
     def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
         return forward(params, x, _layers.affine)
 
-    return Network(name, width, init, apply, kernel, forward)
+    return Network(name, width, init, apply, Analytic(kernel, d), forward)
+
+
+@dataclass(frozen=True)
+class Analytic:
+    """The analytic kernel of an architecture, which doesn't know d, on points of ℝᵈ only."""
+
+    gram: Kernel
+    d: int
+
+    def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        """Returns the Gram matrix."""
+        for name, points in (("x1", x1), ("x2", x2)):
+            if points.shape[1:] != (self.d,):
+                raise ValueError(
+                    f"{name} must hold points of {self.d} dimensions, which the network is made "
+                    f"for, got shape {points.shape}."
+                )
+        return self.gram(x1, x2)
 
 
 def standard_normal(

@@ -93,6 +93,7 @@ def _fully_connected(
         init=_network.standard_normal(shapes, biases, dtype),
         forward=forward,
         kernel=_network.analytic(_neural_tangents.dense_kernel, activation, len(sizes) - 1, biases),
+        d=sizes[0],
     )
 
 
@@ -175,6 +176,7 @@ def _residual(
         init=_network.standard_normal(shapes, biases, dtype),
         forward=forward,
         kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, biases),
+        d=d,
     )
 
 
@@ -200,6 +202,11 @@ def antisymmetric(network: Network) -> Network:
       >>> network.apply(params, jnp.eye(2)).tolist()
       [0.0, 0.0]
     """
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a Network, got a {type(network).__name__}: put init, apply and "
+            "kernel of your own into one."
+        )
     return _antisymmetric(network)
 
 
