@@ -70,26 +70,30 @@ def real_array(name: str, value: Any, axes: str | None = None) -> Array:
       ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
     """
     array = jnp.asarray(value)
-    _form(name, array, axes)
+    form(name, array, axes)
     if isinstance(array, jax.core.Tracer):  # inside jit there are no values to look at
         return array
     # By NumPy, which has nothing to compile for a new shape.
-    _finite(name, int(np.sum(~np.isfinite(np.asarray(array)))), array.size)
+    finite(name, int(np.sum(~np.isfinite(np.asarray(array)))), array.size)
     return array
 
 
-def _form(name: str, array: Array | np.ndarray, axes: str | None) -> None:
+def form(name: str, array: Any, axes: str | None = None) -> None:
+    """Raises an error unless an array, or what has its type and shape, is one of real numbers."""
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} must hold real floating-point numbers, got dtype {array.dtype}.")
     if axes is not None and array.ndim != len(axes.split()):
+        wanted = axes.split()
+        flatten = wanted[-1] == "d" and array.ndim > len(wanted)
         raise ValueError(
-            f"{name} must have the axes ({', '.join(axes.split())}), got shape {array.shape}."
+            f"{name} must have the axes ({', '.join(wanted)}), got shape {array.shape}."
+            + " A point is a vector: flatten each, such as by x.reshape(len(x), -1)." * flatten
         )
     if 0 in array.shape:
         raise ValueError(f"{name} is empty (shape {array.shape}): give at least one entry.")
 
 
-def _finite(name: str, bad: int, among: int) -> None:
+def finite(name: str, bad: int, among: int) -> None:
     if bad:
         raise ValueError(
             f"{name} holds {bad} NaN or infinite value(s) among {among}: "
@@ -102,6 +106,15 @@ def same_length(name: str, length: int, other: str, other_length: int) -> None:
     if length != other_length:
         raise ValueError(
             f"{name} has {length} entries and {other} has {other_length}: they must agree."
+        )
+
+
+def at_nodes(name: str, values: Any, weights: Any) -> None:
+    """Raises a ValueError unless the last axis has one value for each node of a measure."""
+    if values.shape[-1:] != weights.shape:
+        raise ValueError(
+            f"{name} must have one value for each of the measure's {weights.shape[0]} nodes on its "
+            f"last axis, got shape {values.shape}."
         )
 
 
@@ -157,12 +170,12 @@ def symmetric(name: str, gram: Any) -> np.ndarray:
     Asymmetry is allowed for as in `symmetric_positive`.
     """
     matrix = np.asarray(gram)
-    _form(name, matrix, "n n")
+    form(name, matrix, "n n")
     n = matrix.shape[0]
     if matrix.shape != (n, n):
         raise ValueError(f"{name} must be square, got shape {matrix.shape}.")
     stripes = [slice(start, start + TILE) for start in range(0, n, TILE)]
-    _finite(name, sum(int(np.sum(~np.isfinite(matrix[rows]))) for rows in stripes), n * n)
+    finite(name, sum(int(np.sum(~np.isfinite(matrix[rows]))) for rows in stripes), n * n)
     largest = max(float(np.max(np.abs(matrix[rows]))) for rows in stripes)
     difference = max(
         float(np.max(np.abs(matrix[rows, columns] - matrix[columns, rows].T)))

@@ -42,7 +42,12 @@ class Eigensystem:
     measure: Measure
 
     def coefficients(self, g: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
-        r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes."""
+        r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes.
+
+        Raises:
+          ValueError: g has no value for each node.
+        """
+        _checks.at_nodes("g", g, self.measure.weights)
         return (g * self.measure.weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ self.functions.T
 
     def synthesis(self, coefficients: Float[Array, "*b k"]) -> Float[Array, "*b q"]:

@@ -145,6 +145,7 @@ def frequency_norms(
       [3.0, 0.7071, 0.0]
     """
     q = _equispaced_angles(measure).shape[0]
+    _checks.at_nodes("g", g, measure.weights)
     most = _checks.whole_number("most", most, least=0, most=(q - 1) // 2)
     amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / q
     scale = jnp.where(jnp.arange(most + 1) == 0, 1.0, jnp.sqrt(2.0))
@@ -185,7 +186,7 @@ def degree_norms(
     """
     nodes, weights = _on_sphere(measure)
     q, d = nodes.shape
-    _checks.same_length("g's last axis", g.shape[-1], "measure", q)
+    _checks.at_nodes("g", g, measure.weights)
     most = _checks.whole_number("most", most, least=0)
     weighted = (np.asarray(g) * weights).reshape(-1, q).T
     squares = np.zeros((most + 1, weighted.shape[1]))

@@ -30,6 +30,10 @@ class Measure:
       weights: their weights w_j > 0, summing to 1, shape (q,).
       sampler: (key, n) ↦ n independent points of ρ, shape (n, d).
 
+    Raises:
+      TypeError: nodes or weights are not floating-point numbers, or sampler is no function.
+      ValueError: wrong shapes, NaN or infinite values, or weights that are not probabilities.
+
     Example:
       >>> from ntklib import measures
       >>> circle = measures.circle(8)
@@ -45,6 +49,19 @@ class Measure:
     weights: Float[Array, " q"]
     sampler: Callable[[Any, int], Float[Array, "n d"]]
 
+    def __post_init__(self) -> None:
+        nodes = _checks.real_array("nodes", self.nodes, "q d")
+        weights = _checks.real_array("weights", self.weights, "q")
+        _checks.same_length("weights", weights.shape[0], "nodes", nodes.shape[0])
+        _probabilities(weights)
+        if not callable(self.sampler):
+            raise TypeError(
+                f"sampler must be a function (key, n) ↦ n points, got {self.sampler!r}: one that "
+                "raises an error will do where no points are drawn."
+            )
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "weights", weights)
+
     def sample(self, key: Any, n: int) -> Float[Array, "n d"]:
         """Draws n independent points of ρ.
 
@@ -53,17 +70,50 @@ class Measure:
           n: sample size, at least 1.
 
         Raises:
-          ValueError: n is less than 1.
+          TypeError: the sampler returns other than real numbers of the nodes' precision.
+          ValueError: n is less than 1, or the sampler returns another shape, or NaN or infinite
+            values.
         """
-        return self.sampler(key, _checks.whole_number("n", n, least=1))
+        count = _checks.whole_number("n", n, least=1)
+        points = _checks.real_array("sampler(key, n)", self.sampler(key, count), "n d")
+        wanted = (count, self.nodes.shape[1])
+        if points.shape != wanted:
+            raise ValueError(
+                f"sampler(key, n) must return n points of the nodes' space, shape {wanted} for "
+                f"n = {count}, but returns shape {points.shape}."
+            )
+        if points.dtype.itemsize < self.nodes.dtype.itemsize:
+            raise TypeError(
+                f"sampler(key, n) must be as precise as the nodes, of {self.nodes.dtype}, but "
+                f"returns {points.dtype}: draw with dtype={self.nodes.dtype}."
+            )
+        return points
 
     def inner(self, a: Float[Array, "*#b q"], b: Float[Array, "*#b q"]) -> Float[Array, "*b"]:
-        r"""Returns $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$ over the last axis."""
+        r"""Returns $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$ over the last axis.
+
+        Raises:
+          ValueError: a or b has no value for each node.
+        """
+        _checks.at_nodes("a", a, self.weights)
+        _checks.at_nodes("b", b, self.weights)
         return jnp.einsum("...q,...q,q->...", a, b, self.weights)
 
     def norm(self, a: Float[Array, "*b q"]) -> Float[Array, "*b"]:
         r"""Returns $\|a\|_{L^2(\rho)}$ over the last axis."""
         return jnp.sqrt(self.inner(a, a))
+
+
+def _probabilities(weights: Array) -> None:
+    if isinstance(weights, jax.core.Tracer):  # inside jit there are no values to look at
+        return
+    given = np.asarray(weights, np.float64)
+    total, least = float(given.sum()), float(given.min())
+    if least <= 0 or abs(total - 1) > 1e-6:
+        raise ValueError(
+            f"weights must be positive and sum to 1, got a sum of {total:.6g} and a least "
+            f"weight of {least:.6g}: divide them by their sum and drop points of weight 0."
+        )
 
 
 def circle(nodes: int) -> Measure:
@@ -247,13 +297,6 @@ def empirical(
     else:
         probabilities = _checks.real_array("weights", weights, "q")
         _checks.same_length("weights", probabilities.shape[0], "points", q)
-        total = float(jnp.sum(probabilities))
-        if float(jnp.min(probabilities)) <= 0 or abs(total - 1) > 1e-6:
-            raise ValueError(
-                f"weights must be positive and sum to 1, got a sum of {total:.6g} and a least "
-                f"weight of {float(jnp.min(probabilities)):.6g}: divide them by their sum and "
-                "drop points of weight 0."
-            )
     return Measure(
         name=name,
         nodes=nodes,

@@ -135,6 +135,10 @@ def sample_constant(
       initial: r₀ at the nodes, shape (q,).
       measure: ρ.
 
+    Raises:
+      TypeError: the arrays are not floating-point numbers.
+      ValueError: wrong shapes, or NaN or infinite values.
+
     Example:
       >>> import jax.numpy as jnp
       >>> from ntklib import measures, onset
@@ -142,6 +146,10 @@ def sample_constant(
       >>> float(onset.sample_constant(jnp.ones((2, 2)), jnp.array([1.0, 0.0]), two))  # 1/2 − 1/4
       0.25
     """
+    _checks.real_array("gram", gram, "q q")
+    _checks.real_array("initial", initial, "q")
+    for name, values in (("gram", gram), ("initial", initial)):
+        _checks.at_nodes(name, values, measure.weights)
     return _parts(gram, initial, measure)[1]
 
 

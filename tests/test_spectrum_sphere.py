@@ -225,7 +225,7 @@ def test_degree_norms_refuse_too_few_nodes() -> None:
         spectrum.degree_norms(g, measure, 5)
     with refused("most must be at least 0, got -1."):
         spectrum.degree_norms(g, measure, -1)
-    with refused("g's last axis has 44 entries and measure has 45: they must agree."):
+    with refused("g must have one value for each of the measure's 45 nodes on its last"):
         spectrum.degree_norms(g[1:], measure, 2)
     with refused("measure.nodes must lie on the unit sphere"):
         spectrum.degree_norms(g, measures.empirical(2 * measure.nodes), 2)
