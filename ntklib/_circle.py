@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import ensembles, kernels, measures, networks, spectrum, targets, theory
+from ntklib import _door, ensembles, kernels, measures, networks, spectrum, targets, theory
 from ntklib._architectures import ARCHITECTURES, build
 from ntklib.dynamics import Trajectory
 from ntklib.measures import Measure
@@ -55,11 +55,17 @@ def problem(
     return circle, system, kernel
 
 
-@functools.cache
 def _operator(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
     """Returns the circle, a kernel's Gram matrix on its nodes, and the eigensystem of T_K."""
+    _door.kernel_function(kernel)
+    return _operator_of(kernel, nodes)
+
+
+@functools.cache
+def _operator_of(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
+    _door.look_at_kernel(kernel, measures.circle(nodes).nodes)
     circle = measures.circle(nodes)
-    gram = kernel(circle.nodes, circle.nodes)
+    gram = _door.gram_of(kernel, circle.nodes, circle.nodes)
     return circle, gram, spectrum.nystrom(gram, circle)
 
 
@@ -224,7 +230,7 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
     Example:
       >>> import jax
       >>> import jax.numpy as jnp
-      >>> from ntklib import ensembles, measures, networks, studies
+      >>> from ntklib import _door, ensembles, measures, networks, studies
       >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
       >>> circle, times = measures.circle(8), jnp.linspace(0.1, 1.2, 12)
       >>> flows, params = ensembles.network_flows(

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _checks, _device, _integrator, _network, _progress
+from ntklib import _checks, _device, _door, _integrator, _network, _parameters, _progress
 from ntklib._network import Apply
 from ntklib.networks import Network
 
@@ -106,15 +106,15 @@ def gradient_descent(
       [0.0, 0.5, 0.75, 0.875]
     """
     apply, _ = _network.functions(network)
-    dtype = _integrator.precision(params)
-    count = _integrator.draw_count(params) if draws else 1
+    dtype = _parameters.dtype_of(params)
+    count = _parameters.draw_count(params) if draws else 1
     wanted = _increasing_steps(steps)
     points = _one_set_a_draw("inputs", inputs, "n d", count, draws=draws).astype(dtype)
     values = _one_set_a_draw("labels", labels, "n", count, draws=draws).astype(dtype)
     _checks.same_length("labels", values.shape[-1], "inputs", points.shape[-2])
     where = _nodes(nodes, inputs, points).astype(dtype)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _integrator.one_number_a_point(apply, start, where, "the nodes")
+    _door.one_number_a_point(network, start, where, "the nodes")
     make, rate = _rule(optimizer, dtype)
     batch = (start, points, values, jnp.arange(count))
     with _progress.bar("gradient descent", count, shown=progress) as bar:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, _harmonics
+from ntklib import _checks, _door, _harmonics
 from ntklib.networks import Kernel
 
 QUADRATURE_NODES = 512
@@ -79,7 +79,7 @@ def _profile(kernel: Kernel, d: int, angles: np.ndarray) -> np.ndarray:
     turn[:, 0] *= -np.linalg.det(turn)
     start = np.eye(1, d)
     profile, turned = (
-        np.asarray(_checks.real_array("kernel(x, x')", kernel(jnp.asarray(a), jnp.asarray(b))))[0]
+        np.asarray(_door.gram_of(kernel, jnp.asarray(a), jnp.asarray(b)))[0]
         for a, b in ((start, arc), (start @ turn.T, arc @ turn.T))
     )
     largest = np.max(np.abs(profile))

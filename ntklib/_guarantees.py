@@ -175,7 +175,13 @@ def least_size(
         """Returns the share at a size of the grid and the ends of its interval."""
         size = float(grid[index])
         if size not in tried:
-            draws = np.asarray(passed(sizes[index]), dtype=bool)
+            found = np.asarray(passed(sizes[index]))
+            if not np.all((found == 0) | (found == 1)):
+                raise ValueError(
+                    "passed must return whether each draw passes, True or False, but returns "
+                    f"{found.ravel()[:3].tolist()}, … at size {size:g}: compare with a bound."
+                )
+            draws = found.astype(bool)
             if draws.size < needed:
                 raise ValueError(
                     f"passed must return at least {needed} draws to show a share of {share:g} at "

@@ -11,7 +11,17 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
-from ntklib import _checks, _device, _empirical, _exponential, _network, _progress, _scales
+from ntklib import (
+    _checks,
+    _device,
+    _door,
+    _empirical,
+    _exponential,
+    _network,
+    _parameters,
+    _progress,
+    _scales,
+)
 from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Network
@@ -138,24 +148,25 @@ def solve(
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     apply, forward = _network.functions(network)
-    dtype = precision(params)
+    dtype = _parameters.dtype_of(params)
     ts = _checks.increasing_times(times).astype(dtype)
     _tolerances(rtol, atol, dtype)
-    count = draw_count(params) if draws else 1
+    count = _parameters.draw_count(params) if draws else 1
     nodes = measure.nodes.astype(dtype)
     points, weights = _training_set(measure, sample, dtype, count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    one_number_a_point(apply, start, nodes)
+    _door.one_number_a_point(network, start, nodes, "the measure's nodes")
     if method == "exponential" and forward is None:
         _jacobian_fits(points.shape[1], _network.count(start) // count, dtype)
-    labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
-    batch = (start, points, labels.astype(dtype), jnp.arange(count))
+    wanted = _door.values_of(target, nodes, alone=sample is not None).astype(dtype)
+    labels = _door.values_of(target, points, alone=False).astype(dtype)
+    batch = (start, points, labels, jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _progress.bar(title, count, shown=progress) as bar:
         saved, steps, failed = jax.block_until_ready(
             integrate(
-                batch, weights, nodes, measure.weights.astype(dtype), target(nodes).astype(dtype),
-                ts, rtol, atol, bar, apply=apply, forward=forward, method=method,
+                batch, weights, nodes, measure.weights.astype(dtype), wanted, ts,
+                rtol, atol, bar, apply=apply, forward=forward, method=method,
                 linearized=linearized, keep_params=keep_params, max_steps=max_steps,
                 side_by_side=_device.side_by_side(), progress=progress,
             )
@@ -165,6 +176,12 @@ def solve(
             f"the flow stopped before t = {float(ts[-1])} in {int(jnp.sum(failed))} of {count} "
             f"draw(s): raise max_steps (now {max_steps}), shorten times, or loosen rtol and atol; "
             "where values grew beyond all bounds, check the network and the target."
+        )
+    beyond = int(np.sum(~np.isfinite(np.asarray(saved["residuals"]))))
+    if beyond:
+        raise RuntimeError(
+            f"the residuals at the measure's nodes hold {beyond} NaN or infinite value(s), though "
+            "the loss stayed finite: check that network is defined at every node."
         )
     if not draws:
         saved, steps = jax.tree.map(lambda leaf: leaf[0], (saved, steps))
@@ -202,30 +219,6 @@ def _jacobian_fits(n: int, p: int, dtype: Any) -> None:
         )
 
 
-def precision(params: PyTree) -> Any:
-    """Returns the one floating-point type of all parameters."""
-    leaves = jax.tree.leaves(params)
-    if not leaves:
-        raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
-    for leaf in leaves:
-        _checks.real_array("params", leaf)
-    kinds = {str(jnp.asarray(leaf).dtype) for leaf in leaves}
-    if len(kinds) > 1:
-        raise TypeError(f"params must be of one floating-point type, got {sorted(kinds)}.")
-    return jnp.asarray(leaves[0]).dtype
-
-
-def draw_count(params: PyTree) -> int:
-    """Returns the length of the parameters' common leading axis."""
-    lengths = {leaf.shape[0] if leaf.ndim else None for leaf in jax.tree.leaves(params)}
-    if len(lengths) > 1 or None in lengths:
-        raise ValueError(
-            "with draws=True every array of params needs the same leading axis, one entry a draw: "
-            "make them with jax.vmap(network.init)(keys)."
-        )
-    return jax.tree.leaves(params)[0].shape[0]
-
-
 def _tolerances(rtol: float, atol: float | None, dtype: Any) -> None:
     least = 4 * float(np.finfo(dtype).eps)
     if _checks.positive("rtol", rtol) < least:
@@ -235,16 +228,3 @@ def _tolerances(rtol: float, atol: float | None, dtype: Any) -> None:
         )
     if atol is not None:
         _checks.positive("atol", atol)
-
-
-def one_number_a_point(
-    apply: Apply, batched_params: PyTree, nodes: Array, where: str = "the measure's nodes"
-) -> None:
-    """Raises a ValueError, which says where it was evaluated, unless a network has one output."""
-    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
-    shape = jax.eval_shape(apply, first, nodes).shape
-    if shape != (nodes.shape[0],):
-        raise ValueError(
-            f"network must return one number a point, shape ({nodes.shape[0]},) for {where}, but "
-            f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
-        )

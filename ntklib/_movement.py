@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _integrator, _network
+from ntklib import _checks, _door, _network, _parameters
 from ntklib._network import Apply
 from ntklib.networks import Network
 from ntklib.targets import Target
@@ -42,10 +42,12 @@ def losses(
       [[0.5, 0.125, 0.0]]
     """
     points = _checks.real_array("sample", sample, "b n d")
-    _checks.same_length(
-        "params' leading axis", _integrator.draw_count(params), "sample", points.shape[0]
-    )
-    labels = target(points.reshape(-1, points.shape[-1])).reshape(points.shape[:-1])
+    _parameters.dtype_of(params)
+    draws = _parameters.draw_count(params)
+    _checks.same_length("params' leading axis", draws, "sample", points.shape[0])
+    start = jax.tree.map(lambda leaf: leaf[0], params)
+    _door.one_number_a_point(network, start, points[0], "the points of a draw")
+    labels = _door.values_of(target, points)
     return _losses(params, points, labels, apply=_network.functions(network)[0])
 
 

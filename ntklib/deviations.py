@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _network, kernels
+from ntklib import _checks, _door, _network, kernels
 from ntklib._network import Apply, Kernel
 from ntklib._panels import Panels, damped_integrals, panels
 from ntklib.dynamics import Trajectory, ideal_flow
@@ -219,11 +219,15 @@ def split(
     params = _on_panels(flow, panels)
     start = jax.tree.map(lambda leaf: leaf[0], params)
     first = kernels.empirical(network, start, nodes, points, memory_budget=memory_budget)
+    _door.one_number_a_point(network, params, nodes, "the nodes")
+    wanted = _door.values_of(target, nodes, alone=sample is not None)
+    labels = _door.values_of(target, points, alone=False)
     apply, _ = _network.functions(network)
     residuals, shared, at_start, now = _along(
-        params, nodes, points, shares, target(nodes), target(points), apply=apply
+        params, nodes, points, shares, wanted, labels, apply=apply
     )
-    limit = kernel(nodes, points)
+    _door.look_at_kernel(kernel, nodes)
+    limit = _door.gram_of(kernel, nodes, points)
     ideal = eigensystem.synthesis(eigensystem.values[None, :] * eigensystem.coefficients(residuals))
     s, g = panels.points.shape
 

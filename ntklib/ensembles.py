@@ -9,7 +9,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ntklib import _checks, _decay, _device, _empirical, _integrator, _network, _progress, kernels
+from ntklib import (
+    _checks,
+    _decay,
+    _device,
+    _door,
+    _empirical,
+    _integrator,
+    _network,
+    _parameters,
+    _progress,
+    kernels,
+)
 from ntklib._network import Apply
 from ntklib.dynamics import Trajectory, gradient_flow
 from ntklib.measures import Measure
@@ -67,7 +78,7 @@ def network_flows(
         init_keys, sample_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
     else:
         init_keys, sample_keys = (_draw_keys(each, draws) for each in jax.random.split(key))
-    params = jax.vmap(network.init)(init_keys)
+    params = _parameters.starts(network, init_keys)
     sample = None if n is None else _samples(measure, sample_keys, n)
     flows = gradient_flow(
         network, params, target, measure, times, sample=sample, draws=True, **options
@@ -121,17 +132,19 @@ def kernel_flows(
     keys = _draw_keys(key, draws)
     samples = _samples(measure, keys, n)
     ts = _checks.increasing_times(times)
-    labels = target(samples.reshape(-1, samples.shape[-1])).reshape(samples.shape[:-1])
+    _door.look_at_kernel(kernel, measure.nodes)
+    wanted = _door.values_of(target, measure.nodes)
+    labels = _door.values_of(target, samples, alone=False)
     batch = (samples, -labels, jnp.arange(keys.shape[0]))
     with _progress.bar("kernel flow", keys.shape[0], shown=progress) as bar:
         flow = jax.block_until_ready(
             _kernel_flows(
-                batch, measure.nodes, -target(measure.nodes), ts, bar,
+                batch, measure.nodes, -wanted, ts, bar,
                 kernel=kernel, side_by_side=_device.side_by_side(), progress=progress,
             )
         )  # fmt: skip
     _decay.sound("kernel(sample, sample)", flow)
-    return flow.elsewhere
+    return _checks.real_array("the flow of kernel", flow.elsewhere)
 
 
 @functools.partial(jax.jit, static_argnames=("kernel", "side_by_side", "progress"))
@@ -144,8 +157,9 @@ def _kernel_flows(
     def one(draw: tuple[Array, Array, Array]) -> _decay.GramFlow:
         points, residual, index = draw
         flow = _decay.gram_flow(
-            kernel(points, points), kernel(nodes, points), residual, initial, ts
-        )
+            _door.gram_of(kernel, points, points), _door.gram_of(kernel, nodes, points),
+            residual, initial, ts,
+        )  # fmt: skip
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
             _progress.report(bar, index, jnp.where(jnp.isfinite(flow.elsewhere[-1, 0]), 1.0, 0.0))
@@ -171,6 +185,11 @@ def kernel_distances(
     Returns:
       For each kernel one distance a draw, shape (b,).
 
+    Raises:
+      TypeError: as `kernels.empirical`.
+      ValueError: params have no common leading axis; or as `kernels.empirical` and
+        `kernels.distance`.
+
     Example:
       >>> import jax
       >>> from ntklib import ensembles, kernels, measures, networks
@@ -181,9 +200,10 @@ def kernel_distances(
       >>> found["K∞"].shape, bool(found["K∞"].min() > 0)
       ((2,), True)
     """
+    _parameters.dtype_of(params, mixed=True)
     distances: dict[str, list[Array]] = {name: [] for name in grams}
     on_host = jax.device_get(params)  # whose slices cost no compilation
-    for draw in range(jax.tree.leaves(params)[0].shape[0]):
+    for draw in range(_parameters.draw_count(params)):
         theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], on_host)
         at_start = kernels.empirical(network, theta_0, measure.nodes)
         for name, gram in grams.items():
@@ -236,17 +256,18 @@ def initial_kernels(
         init = init or network.init
     if init is None:
         raise ValueError("init must be given with an apply function: a function key ↦ θ₀.")
-    theta_0 = jax.eval_shape(init, key)
-    shape = jax.eval_shape(apply, theta_0, points).shape
-    if shape != points.shape[:1]:
+    keys = jax.random.split(key, count)
+    first = init(keys[0])
+    _parameters.dtype_of(first, mixed=True)
+    if shape := _door.outputs_of(network, first, points):
         raise ValueError(
-            f"network must return shape ({points.shape[0]},), one number a point, but returns "
-            f"shape {shape}: select one output coordinate."
+            f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
+            "one output coordinate."
         )
-    keys = tqdm(jax.random.split(key, count), desc="initial kernels", delay=2)
+    shown = tqdm(keys, desc="initial kernels", delay=2)
     # θ₀ isn't drawn in the compiled function: drawing is what takes long to compile, and this way
     # layers of one shape are compiled once for all networks.
-    grams = [_empirical.gram(init(each), points, apply=apply, forward=forward) for each in keys]
+    grams = [_empirical.gram(init(each), points, apply=apply, forward=forward) for each in shown]
     return jnp.stack(grams)
 
 
@@ -264,4 +285,5 @@ def _draw_keys(key: Any, draws: int | None) -> Array:
 
 
 def _samples(measure: Measure, keys: Array, n: int) -> Float[Array, "b n d"]:
-    return jax.vmap(lambda key: measure.sample(key, n))(keys)
+    drawn = jax.vmap(lambda key: measure.sample(key, n))(keys)
+    return _checks.real_array("sample, drawn by measure,", drawn, "b n d")

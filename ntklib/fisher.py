@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 from scipy.stats import bootstrap, rankdata
 
-from ntklib import _checks, _integrator, _krylov, _network, rates
+from ntklib import _checks, _door, _krylov, _network, _parameters, rates
 from ntklib._network import Apply
 from ntklib.networks import Network
 
@@ -65,18 +65,18 @@ def sharpness(
     _checks.require_x64("A spectrum")
     apply, _ = _network.functions(network)
     kinds = {
-        "params": _integrator.precision(params),
+        "params": _parameters.dtype_of(params),
         "inputs": _checks.real_array("inputs", inputs, "b n d").dtype,
         "labels": _checks.real_array("labels", labels, "b n").dtype,
     }
     for name, kind in kinds.items():
         if kind != jnp.float64:
             raise TypeError(f"{name} must be float64 for a spectrum, got {kind}: convert them.")
-    count = _integrator.draw_count(params)
+    count = _parameters.draw_count(params)
     for name, given in (("inputs", inputs), ("labels", labels)):
         _checks.same_length(name, given.shape[0], "params' leading axis", count)
     _checks.same_length("labels' second axis", labels.shape[1], "inputs' second", inputs.shape[1])
-    _integrator.one_number_a_point(apply, params, inputs[0], "the inputs of a θ")
+    _door.one_number_a_point(network, params, inputs[0], "the inputs of a θ")
     p = sum(leaf[0].size for leaf in jax.tree.leaves(params))
     if p < 2:
         raise ValueError("params must hold at least two numbers: differentiate one twice yourself.")

@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _empirical, _network
+from ntklib import _checks, _door, _empirical, _network, _parameters
 from ntklib._network import Apply
 from ntklib.measures import Measure
 from ntklib.networks import Kernel, Network
@@ -53,7 +52,8 @@ def analytic(
         raise NotImplementedError(
             "network has no analytic kernel: give one as Network.kernel, or use kernels.empirical."
         )
-    return network.kernel(first, second)
+    _door.look_at_kernel(network.kernel, first)
+    return _door.gram_of(network.kernel, first, second)
 
 
 def empirical(
@@ -110,7 +110,8 @@ def empirical(
     sets = (first,) if x2 is None else (first, second)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, forward = _network.functions(network)
-    shape = _output_shape(apply, params, first)
+    _parameters.dtype_of(params, mixed=True)
+    shape = _door.outputs_of(network, params, first)
     route = _empirical.choose(apply, forward, params, sets, math.prod(shape), method, budget)
     gram = route.gram(sets)
     return jnp.asarray(gram.transpose(0, 2, 1, 3) if shape else gram[:, 0, :, 0])
@@ -154,7 +155,8 @@ def tangent_products(
     points, _ = _points(x, None)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, _ = _network.functions(network)
-    shape = _output_shape(apply, params, points)
+    _parameters.dtype_of(params, mixed=True)
+    shape = _door.outputs_of(network, params, points)
     if shape:
         raise ValueError(
             f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
@@ -197,23 +199,14 @@ def products(
             f"memory_budget = {budget} bytes is less than a row of the Gram matrix: give at least "
             f"{row}."
         )
+    _door.look_at_kernel(kernel, points)
     rows = min(budget // row, points.shape[0])
 
     def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
         parts = [points[i : i + rows] for i in range(0, points.shape[0], rows)]
-        return jnp.concatenate([kernel(part, points) @ v for part in parts])
+        return jnp.concatenate([_door.gram_of(kernel, part, points) @ v for part in parts])
 
     return product
-
-
-def _output_shape(apply: Apply, params: PyTree, x: Array) -> tuple[int, ...]:
-    shape = jax.eval_shape(apply, params, x).shape
-    if len(shape) not in (1, 2) or shape[0] != x.shape[0] or 0 in shape:
-        raise ValueError(
-            f"network must return one number a point, shape ({x.shape[0]},), or one for each "
-            f"output, shape ({x.shape[0]}, o), but returns shape {shape}: check its last layer."
-        )
-    return shape[1:]
 
 
 def rbf(

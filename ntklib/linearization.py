@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _decay, _device, _empirical, _integrator, _network
+from ntklib import _checks, _decay, _device, _door, _empirical, _integrator, _network, _parameters
 from ntklib._movement import Movement, losses, movement
 from ntklib._network import Apply
 from ntklib.measures import Measure
@@ -117,11 +117,13 @@ def frozen_flows(
             f"sample must hold points of the measure's space, of {space[1]} dimensions, got {d}."
         )
     everywhere = jnp.concatenate([points, jnp.broadcast_to(measure.nodes, (b, *space))], axis=1)
-    wanted = target(everywhere.reshape(-1, d)).reshape(b, -1)
+    wanted = _door.values_of(target, everywhere)
     if params is not None:
         grams, start = _tangents(network, params, everywhere)
     elif isinstance(network, Network):
+        _door.look_at_kernel(network.kernel, measure.nodes)
         grams, start = _analytic(everywhere, kernel=network.kernel), jnp.zeros_like(wanted)
+        _checks.real_array("network.kernel(x, x)", grams)
     else:
         raise ValueError(
             "params is missing: an apply function has no analytic kernel, so give θ₀ or a Network."
@@ -179,12 +181,12 @@ def _tangents(
     network: Network | Apply, params: PyTree, points: Float[Array, "b q d"]
 ) -> tuple[Float[Array, "b q q"], Float[Array, "b q"]]:
     """Returns the tangent kernels and the values of f."""
-    _integrator.precision(params)
+    _parameters.dtype_of(params)
     _checks.same_length(
-        "params' leading axis", _integrator.draw_count(params), "the points", points.shape[0]
+        "params' leading axis", _parameters.draw_count(params), "the points", points.shape[0]
     )
     apply, forward = _network.functions(network)
-    _integrator.one_number_a_point(apply, params, points[0], "the points of a draw")
+    _door.one_number_a_point(network, params, points[0], "the points of a draw")
     return _gradients(
         (params, points), apply=apply, forward=forward,
         side_by_side=_device.side_by_side(),
@@ -204,4 +206,4 @@ def _gradients(
 
 @functools.partial(jax.jit, static_argnames="kernel")
 def _analytic(points: Float[Array, "b q d"], *, kernel: Kernel) -> Float[Array, "b q q"]:
-    return jax.lax.map(lambda x: kernel(x, x), points)
+    return jax.lax.map(lambda x: _door.gram_of(kernel, x, x), points)

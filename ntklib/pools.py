@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, dynamics
+from ntklib import _checks, _door, _parameters, dynamics
 from ntklib.measures import Measure
 from ntklib.networks import Network
 from ntklib.targets import Target
@@ -131,11 +131,16 @@ def flows(
       >>> found.shape  # pools, networks of a pool, times, nodes
       (1, 2, 12, 8)
     """
-    size, d = points.shape
+    size, d = _checks.real_array("points", points, "N d").shape
+    if d != measure.nodes.shape[1]:
+        raise ValueError(
+            f"points must hold points of {measure.nodes.shape[1]} dimensions, like the measure's "
+            f"nodes, got shape {points.shape}."
+        )
     if n is not None and size % _checks.whole_number("n", n, least=1):
         raise ValueError(f"n must divide the {size} points of the program, got {n}.")
     neuron_keys, point_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-    theta_0 = cut(jax.vmap(network(widest).init)(neuron_keys), m)
+    theta_0 = cut(_parameters.starts(_door.network_of(network, widest), neuron_keys), m)
     copies = widest // m
     if n is None:
         sample = jnp.broadcast_to(points, (len(keys) * copies, size, d))

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ntklib import _checks, _requirements, ensembles, kernels
+from ntklib import _checks, _door, _requirements, ensembles, kernels
 from ntklib._comparison import Comparison, compare
 from ntklib._guarantees import (
     LeastSize,
@@ -120,9 +120,9 @@ def plan(
     """
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
     draws = _checks.whole_number("draws", draws, least=2)
-    wide = network(pilot[0])
+    wide = _door.network_of(network, pilot[0])
     system = nystrom(kernels.analytic(wide, measure.nodes), measure)
-    labels = target(measure.nodes)
+    labels = _door.values_of(target, measure.nodes)
     k = leading_modes(system, labels, epsilon) if modes is None else modes
     top = system.leading(k)
     sigma = _checks.positive(f"eigenvalue {k} of the kernel", top.values[-1])

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 from scipy.linalg import solve_triangular
 
-from ntklib import _checks, _decay, _harmonics, activations, targets
+from ntklib import _checks, _decay, _door, _harmonics, activations, targets
 from ntklib._closed_forms import gram_flow
 from ntklib.measures import Measure
 
@@ -136,6 +136,15 @@ def kernel_flow(
       >>> np.asarray(learned[:, 0]).round(4).tolist()  # 0 and 1 − 1/e
       [0.0, 0.6321]
     """
+    points = _checks.real_array("sample", sample, "n d")
+    wanted = _checks.real_array("labels", labels, "n")
+    _checks.same_length("labels", wanted.shape[0], "sample", points.shape[0])
+    d = jnp.asarray(harmonics.directions).shape[1]
+    if points.shape[1] != d:
+        raise ValueError(
+            f"sample must hold points of {d} dimensions, like the harmonics' directions, got shape "
+            f"{points.shape}."
+        )
     highest = max(harmonics.degrees)
     ts = _checks.increasing_times(times)
     sigma = _decay.rates("eigenvalues", eigenvalues, ts)
@@ -144,13 +153,11 @@ def kernel_flow(
             f"eigenvalues must reach degree {highest}, but end with {sigma.shape[0] - 1}: "
             f"use spectrum.funk_hecke(kernel, d, {highest})."
         )
-    points = _checks.real_array("sample", sample, "n d")
     _checks.on_sphere("sample", points)
     phi = harmonics(points)
     along = sigma[jnp.asarray(harmonics.degrees)][:, None] * phi
-    start = -_checks.real_array("labels", labels, "n")
     _checks.require_x64("A difference of trajectories")
-    flow = gram_flow(gram, along, start, jnp.zeros(len(phi), start.dtype), ts)
+    flow = gram_flow(gram, along, -wanted, jnp.zeros(len(phi), wanted.dtype), ts)
     return flow.on_sample, flow.elsewhere
 
 
@@ -245,7 +252,9 @@ def of_profile(
       The coefficients for k = 0, …, most.
 
     Raises:
-      ValueError: d or most is too small.
+      TypeError: profile is no function, or doesn't return floating-point numbers.
+      ValueError: d or most is too small, or profile returns another shape than that of t, or NaN
+        or infinite values.
 
     Example:
       >>> from ntklib import zonal
@@ -256,7 +265,7 @@ def of_profile(
     most = _checks.whole_number("most", most, least=0)
     angles, weights = _harmonics.angle_rule(d, PROFILE)
     t = np.cos(angles)
-    values = np.asarray(profile(jnp.asarray(t))) * weights
+    values = _door.profile_of(profile, t) * weights
     bases = islice(_harmonics.polynomials(d, t), most + 1)
     sizes = [np.sqrt(_harmonics.multiplicity(d, k)) for k in range(most + 1)]
     return np.array([size * (values @ basis) for size, basis in zip(sizes, bases, strict=True)])

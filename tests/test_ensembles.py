@@ -175,7 +175,9 @@ def test_initial_kernels_of_what_has_none_are_refused() -> None:
     x, key = CIRCLE.nodes, jax.random.key(0)
     with refused("init must be given with an apply function"):
         ensembles.initial_kernels(NETWORK.apply, x, key, draws=2)
-    with refused("network must return shape (10,), one number a point, but returns shape (10, 3)"):
+    with refused(
+        "network must have one output, but returns shape (10, 3): select one output coordinate."
+    ):
         ensembles.initial_kernels(networks.fully_connected(2, (4,), outputs=3), x, key, draws=2)
     with refused("draws must be at least 1, got 0."):
         ensembles.initial_kernels(NETWORK, x, key, draws=0)
