@@ -170,3 +170,15 @@ class Book:
         """Returns the content of claims.json, None without such a file."""
         path = self.folder / "_build" / "claims.json"
         return json.loads(path.read_text()) if path.exists() else None
+
+
+def deadly(path: Path) -> None:
+    """Writes a notebook whose fourth cell ends its own kernel."""
+    cells = [nbformat.v4.new_code_cell(each) for each in (STAMP, "import os", "x = 1\nos._exit(1)")]
+    cells[0].metadata["tags"] = ["parameters"]
+    kernel = {"name": "python3", "display_name": "", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("# A page"), *cells, nbformat.v4.new_code_cell("x")],
+        metadata={"kernelspec": kernel},
+    )
+    nbformat.write(notebook, path)

@@ -10,13 +10,15 @@ import sys
 import time
 from pathlib import Path
 
+import books
 import browser
 import nbformat
 import papermill
 import pytest
 import yaml
+from nbclient.exceptions import DeadKernelError
 
-from companion import pdf, recorded
+from companion import execution, pdf, recorded
 from ntklib.claims import collect
 
 ROOT = Path(__file__).parents[1]
@@ -57,16 +59,24 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def execute(source: Path, target: Path) -> float:
     """Executes a notebook within the limit and returns how many seconds that took."""
     start = time.monotonic()
-    papermill.execute_notebook(
-        source,
-        target,
-        parameters=PARAMETERS,
-        kernel_name="python3",
-        cwd=source.parent,
-        progress_bar=False,
-        start_timeout=60,
-        execution_timeout=LIMIT,
-    )
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=PARAMETERS,
+            kernel_name="python3",
+            cwd=source.parent,
+            progress_bar=False,
+            start_timeout=60,
+            execution_timeout=LIMIT,
+        )
+    except DeadKernelError as problem:
+        cells = nbformat.read(target, as_version=4).cells
+        # papermill says "completed" of the cells after it, too, but not when they began.
+        begun = [cell.metadata.papermill.start_time is not None for cell in cells]
+        last = max(index for index, each in enumerate(begun) if each)
+        problem.add_note(f"In {source.name} {execution.death(last + 1, cells[last].source)}")
+        raise
     return time.monotonic() - start
 
 
@@ -79,6 +89,16 @@ def warnings_in(path: Path) -> list[str]:
         if output.output_type == "stream" and output.name == "stderr"
     ]
     return [text for text in streams if re.search(r"\bwarn|\berror", text, re.IGNORECASE)]
+
+
+def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
+    books.deadly(tmp_path / "deadly.ipynb")
+    with pytest.raises(DeadKernelError) as found:
+        execute(tmp_path / "deadly.ipynb", tmp_path / "executed.ipynb")
+    (note,) = found.value.__notes__
+    # papermill puts its parameters into a cell behind those of the notebook.
+    begin = "In deadly.ipynb the kernel died while it ran cell 5, which begins\n\n    x = 1\n"
+    assert note.startswith(begin)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import books
 import nbformat
 import pytest
+from docutils.utils import new_document
+from myst_nb.core.config import NbParserConfig
+from myst_nb.core.execute import ExecutionError, create_client
+from myst_nb.core.loggers import DocutilsDocLogger
 from sphinx.errors import ExtensionError
 
 from companion import execution, recorded
@@ -153,3 +158,22 @@ def test_inline_separates_formulas_from_text() -> None:
         ("Text", ", at "),
         ("math", r"t \le T"),
     ]
+
+
+def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
+    path = tmp_path / "page.ipynb"
+    books.deadly(path)
+    notebook = nbformat.read(path, as_version=4)
+    config = NbParserConfig(
+        execution_mode="cache",
+        execution_cache_path=str(tmp_path / "cache"),
+        execution_raise_on_error=True,
+    )
+    for _ in range(2):  # builds in one process share myst-nb
+        execution.name_deadly_cells()
+    client = create_client(notebook, str(path), config, DocutilsDocLogger(new_document("page")))
+    with pytest.raises(ExecutionError, match="page.ipynb") as found, client:
+        pass
+    reason = str(found.value.__cause__)
+    assert reason.startswith("the kernel died while it ran cell 4, which begins\n\n    x = 1\n")
+    assert "make book SCALE=quick" in reason

@@ -55,6 +55,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", execution.choose_cache)
     app.connect("config-inited", repository.offer_buttons)
     app.connect("builder-inited", onefile.share_handlers)
+    app.connect("builder-inited", execution.name_deadly_cells)
     app.connect("source-read", execution.set_scale)
     # Before and after napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", api.read_markdown, priority=400)

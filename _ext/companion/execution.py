@@ -1,15 +1,21 @@
 """When a notebook is executed, at which scale, and where its executed form lies."""
 
+import functools
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.executors.utils import ExecutionResult
+from myst_nb.core.execute import cache as cached_execution
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -17,6 +23,8 @@ from sphinx.errors import ExtensionError
 SCALES = ("quick", "book", "full")
 # Packages whose version can change a figure, besides those that can change a number.
 PLOTTING_PACKAGES = ("matplotlib", "plotly")
+LINES = 5
+"""Of a cell, by which a reader finds it."""
 
 
 def _library_file(name: str) -> Any:
@@ -78,6 +86,50 @@ def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
     if scale not in SCALES:
         raise ExtensionError(f"the scale is {scale!r}: choose one of {', '.join(SCALES)}")
     source[0] = at_scale(source[0], scale)
+
+
+def death(number: int, source: str) -> str:
+    """Returns what there is to say of a kernel that died in a cell.
+
+    Args:
+      number: of the cell among all of its notebook, from 1.
+      source: of the cell.
+    """
+    begin = "\n".join(f"    {line}" for line in source.strip().splitlines()[:LINES])
+    return (
+        f"the kernel died while it ran cell {number}, which begins\n\n{begin}\n\n"
+        "A system that runs out of memory kills it without a word: close other programs, or choose "
+        "a smaller scale (make book SCALE=quick)."
+    )
+
+
+def telling_of_deaths(execute: Callable[..., ExecutionResult]) -> Callable[..., ExecutionResult]:
+    """Lets jupyter-cache's execution of a notebook fail like any other where its kernel dies.
+
+    By itself it lets nbclient's error through, which is "Kernel died", without notebook and cell.
+    """
+
+    @functools.wraps(execute)
+    def wrapped(nb: NotebookNode, cwd: str | None, **options: Any) -> ExecutionResult:
+        running = [0]
+
+        def note(cell_index: int, **_: Any) -> None:
+            running[0] = cell_index
+
+        try:
+            return execute(nb, cwd, on_cell_execute=note, **options)
+        except DeadKernelError:
+            text = death(running[0] + 1, nb.cells[running[0]].source)
+            return ExecutionResult(nb, cwd, 0.0, DeadKernelError(text), traceback.format_exc())
+
+    return wrapped
+
+
+def name_deadly_cells(*_: Any) -> None:
+    """Lets myst-nb, which has no setting for it, execute notebooks with `telling_of_deaths`."""
+    execute = cached_execution.single_nb_execution
+    if not hasattr(execute, "__wrapped__"):
+        cached_execution.single_nb_execution = telling_of_deaths(execute)
 
 
 def executed_notebook(app: Sphinx, docname: str) -> Path:
