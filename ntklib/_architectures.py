@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ntklib import networks
+from ntklib import _arguments, networks
 from ntklib.networks import Network
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
@@ -24,8 +24,5 @@ biases, so that every frequency has a positive eigenvalue."""
 
 def build(architecture: str, m: int, activation: str = "erf") -> Network:
     """Returns one of `ARCHITECTURES`, or says which there are."""
-    if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"architecture must be one of {'; '.join(ARCHITECTURES)}, got {architecture!r}."
-        )
+    _arguments.choice("architecture", architecture, ARCHITECTURES, separator="; ")
     return ARCHITECTURES[architecture](m, activation)

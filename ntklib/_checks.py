@@ -30,20 +30,37 @@ def require_x64(purpose: str) -> None:
 
 
 def whole_number(name: str, value: Any, *, least: int, most: int | None = None) -> int:
-    """Returns `value` as an int within [least, most], or says what is wrong with it."""
+    """Returns `value` as an int within [least, most], or says what is wrong with it.
+
+    Whole numbers are Python's, NumPy's and JAX's integers without axes. 2.0 is none, nor is True,
+    which Python takes for 1.
+    """
     try:
-        number = operator.index(value)
+        number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}.") from None
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
     if number < least or (most is not None and number > most):
         wanted = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ValueError(f"{name} must be {wanted}, got {number}.")
     return number
 
 
+def real_number(name: str, value: Any) -> float:
+    """Returns `value` as a float, which text and True are not, or says what is wrong with it."""
+    try:
+        number = None if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    return number
+
+
 def positive(name: str, value: SupportsFloat) -> float:
     """Returns `value` as a positive finite float, or says what is wrong with it."""
-    number = float(value)
+    number = real_number(name, value)
     if not (np.isfinite(number) and number > 0):
         raise ValueError(f"{name} must be a positive finite number, got {number}.")
     return number
@@ -51,7 +68,7 @@ def positive(name: str, value: SupportsFloat) -> float:
 
 def fraction(name: str, value: SupportsFloat) -> float:
     """Returns `value` as a float strictly between 0 and 1, or says what is wrong with it."""
-    number = float(value)
+    number = real_number(name, value)
     if not 0 < number < 1:
         raise ValueError(f"{name} must lie strictly between 0 and 1, got {number}.")
     return number
@@ -69,7 +86,10 @@ def real_array(name: str, value: Any, axes: str | None = None) -> Array:
       TypeError: the values are not real floating-point numbers.
       ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
     """
-    array = jnp.asarray(value)
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array of numbers, got {value!r}.") from None
     form(name, array, axes)
     if isinstance(array, jax.core.Tracer):  # inside jit there are no values to look at
         return array
@@ -223,7 +243,10 @@ def _slack(dtype: Any) -> float:
 
 def increasing_sizes(name: str, sizes: Sequence[Any], *, least: int) -> np.ndarray:
     """Returns at least `least` positive, strictly increasing sizes as a float array."""
-    array = np.asarray(sizes, dtype=float)
+    try:
+        array = np.asarray(sizes, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must list numbers, got {sizes!r}.") from None
     if array.ndim != 1 or array.size < least:
         raise ValueError(f"{name} must list at least {least} sizes, got shape {array.shape}.")
     if not (np.all(np.isfinite(array)) and array[0] > 0 and np.all(np.diff(array) > 0)):

@@ -1,6 +1,5 @@
 """Convolutional networks: the source's, and the LeNet-5 of Figure 2."""
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _layers, _network, _neural_tangents
+from ntklib import _arguments, _checks, _layers, _network, _neural_tangents
 from ntklib._layers import Affine
 from ntklib._network import Network
 from ntklib.activations import named
@@ -49,7 +48,8 @@ def convolutional(
       The network; the same arguments give the same object.
 
     Raises:
-      TypeError: a size is not a whole number.
+      TypeError: a size is not a whole number, shape or channels is no sequence, biases is neither
+        True nor False, or dtype is no floating-point type.
       ValueError: a size is less than 1, the shape has not two or three axes, the filters don't
         fit, or the activation or padding is unknown.
 
@@ -59,15 +59,15 @@ def convolutional(
       >>> network.parameters  # 4·1·9 + 4·4·9 + 4·64
       436
     """
-    extent = _network.positive_sizes("shape", shape)
+    extent = _arguments.whole_numbers("shape", shape, "(28, 28, 1)", least=1)
     if len(extent) not in (2, 3):
         raise ValueError(
             f"shape must be (length, channels) or (height, width, channels), got {tuple(shape)}."
         )
-    sizes = _network.positive_sizes("channels", channels)
+    sizes = _arguments.whole_numbers("channels", channels, "(16, 16)", least=1)
     filter_size = _checks.whole_number("filter_size", filter_size, least=1)
-    if padding not in PADDINGS:
-        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}, got {padding!r}.")
+    _arguments.choice("padding", padding, PADDINGS)
+    named(activation)
     lost = {"VALID": (filter_size - 1) * len(sizes), "CIRCULAR": filter_size - 1, "SAME": 0}
     if lost[padding] >= min(extent[:-1]):
         raise ValueError(
@@ -75,12 +75,12 @@ def convolutional(
             f"and padding {padding!r}: give smaller filters or larger images."
         )
     return _convolutional(
-        extent, sizes, activation, filter_size, padding, bool(biases), _network.readout(outputs),
-        _network.float_type(dtype),
+        extent, sizes, activation, filter_size, padding, _arguments.flag("biases", biases),
+        _network.readout(outputs), _arguments.float_type(dtype),
     )  # fmt: skip
 
 
-@functools.cache
+@_network.made_by
 def _convolutional(
     shape: tuple[int, ...],
     channels: tuple[int, ...],
@@ -138,7 +138,7 @@ def lenet5(output: int | None = 0, dtype: Any = None) -> Network:
       The network. Its widths are fixed and max-pooling has no analytic kernel, so neither has it.
 
     Raises:
-      TypeError: output is not a whole number.
+      TypeError: output is not a whole number, or dtype is no floating-point type.
       ValueError: output is not between 0 and 9.
 
     Example:
@@ -148,10 +148,10 @@ def lenet5(output: int | None = 0, dtype: Any = None) -> Network:
     """
     if output is not None:
         output = _checks.whole_number("output", output, least=0, most=9)
-    return _lenet5(output, _network.float_type(dtype))
+    return _lenet5(output, _arguments.float_type(dtype))
 
 
-@functools.cache
+@_network.made_by
 def _lenet5(output: int | None, dtype: Any) -> Network:
     shapes = {
         "c1": (6, 1, 5, 5), "c2_1": (16, 6, 5, 5), "c2_2": (16, 6, 5, 5),
@@ -159,7 +159,7 @@ def _lenet5(output: int | None, dtype: Any) -> Network:
     }  # fmt: skip
 
     def init(key: Any) -> PyTree:
-        keys = jax.random.split(key, len(shapes))
+        keys = jax.random.split(_arguments.key("key", key), len(shapes))
         return {
             name: _layers.uniform(each, shape, dtype)
             for (name, shape), each in zip(shapes.items(), keys, strict=True)

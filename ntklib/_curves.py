@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, plots
+from ntklib import _arguments, _checks, plots
 
 Numbers = Array | np.ndarray
 Line = Literal["solid", "dashed", "dotted", "points"]
+Log = Literal["x", "y", "xy", ""]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Curve:
       line: how it is drawn.
       band: lower and upper ends of its spread, each of y's shape.
 
+    Raises:
+      ValueError: line is another word.
+
     Example:
       >>> import numpy as np
       >>> from ntklib import interactive
@@ -65,6 +69,9 @@ class Curve:
     line: Line = "solid"
     band: tuple[Float[Numbers, "*sliders q"], Float[Numbers, "*sliders q"]] | None = None
 
+    def __post_init__(self) -> None:
+        _arguments.choice("line", self.line, get_args(Line))
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -78,6 +85,9 @@ class Panel:
       title: of the panel.
       ylim: ends of the vertical axis; without it everything at every position fits.
 
+    Raises:
+      ValueError: log is another word.
+
     Example:
       >>> import numpy as np
       >>> from ntklib import interactive
@@ -90,9 +100,12 @@ class Panel:
     curves: Sequence[Curve]
     xlabel: str
     ylabel: str
-    log: Literal["", "x", "y", "xy"] = ""
+    log: Log = ""
     title: str = ""
     ylim: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        _arguments.choice("log", self.log, get_args(Log))
 
 
 def check(curve: Curve, positions: tuple[int, ...]) -> None:

@@ -11,7 +11,16 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _checks, _device, _door, _integrator, _network, _parameters, _progress
+from ntklib import (
+    _arguments,
+    _checks,
+    _device,
+    _door,
+    _integrator,
+    _network,
+    _parameters,
+    _progress,
+)
 from ntklib._network import Apply
 from ntklib.networks import Network
 
@@ -105,6 +114,8 @@ def gradient_descent(
       >>> run.values[:, 0].tolist()  # the error is halved by each step, 1 − η
       [0.0, 0.5, 0.75, 0.875]
     """
+    for name, value in {"draws": draws, "keep_params": keep_params, "progress": progress}.items():
+        _arguments.flag(name, value)
     apply, _ = _network.functions(network)
     dtype = _parameters.dtype_of(params)
     count = _parameters.draw_count(params) if draws else 1
@@ -124,18 +135,25 @@ def gradient_descent(
                 keep_params=keep_params, side_by_side=_device.side_by_side(), progress=progress,
             )
         )  # fmt: skip
-    broken = ~jnp.all(jnp.isfinite(saved["values"]), axis=(1, 2)) | ~jnp.isfinite(
-        saved["loss"][:, -1]
-    )
-    if bool(jnp.any(broken)):
-        raise RuntimeError(
-            f"gradient descent left the finite numbers in {int(jnp.sum(broken))} of {count} "
-            "draw(s): lower the learning rate; where that doesn't help, check the network and the "
-            "labels."
-        )
+    _require_finite(wanted, np.asarray(saved["values"]), np.asarray(saved["loss"]))
     if not draws:
         saved = jax.tree.map(lambda leaf: leaf[0], saved)
     return Descent(wanted, saved["values"], saved["loss"], saved.get("params"))
+
+
+def _require_finite(steps: np.ndarray, values: np.ndarray, loss: np.ndarray) -> None:
+    """Raises a RuntimeError that says from which step on values or the loss weren't finite."""
+    broken = ~(np.isfinite(values).all(axis=2) & np.isfinite(loss))
+    if not broken.any():
+        return
+    first = int(steps[broken.any(axis=0).argmax()])
+    remedy = "lower the learning rate; where that doesn't help, check the network."
+    if first == 0:
+        remedy = "at θ₀ itself the network is NaN or infinite at the inputs or nodes: check it."
+    raise RuntimeError(
+        f"gradient descent left the finite numbers in {int(broken.any(axis=1).sum())} of "
+        f"{len(broken)} draw(s){'' if first == 0 else f' by step {first}'}: {remedy}"
+    )
 
 
 @functools.partial(

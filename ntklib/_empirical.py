@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
-from ntklib import _blocks, _factors, _network
+from ntklib import _arguments, _blocks, _factors, _network
 from ntklib._factors import Factor
 from ntklib._network import Apply
 
@@ -92,8 +92,7 @@ def choose(
     budget: int,
 ) -> Factorized | Products:
     """Returns the route of this name, or for "auto" the cheapest one within the budget."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    _arguments.choice("method", method, METHODS)
     if method == "layers" and forward is None:
         raise ValueError(
             "method 'layers' needs a Network whose layers are known (its attribute forward), not "

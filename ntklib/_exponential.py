@@ -18,7 +18,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 ORDER = 4
 SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
@@ -152,7 +152,7 @@ def flow(
     *,
     max_steps: int,
     report: Callable[[Float[Array, ""]], None],
-) -> tuple[PyTree, Int[Array, ""], Bool[Array, ""]]:
+) -> tuple[PyTree, Int[Array, ""], Float[Array, ""]]:
     """Solves the flow of ½‖residual(θ)‖², landing on every time.
 
     Args:
@@ -166,8 +166,8 @@ def flow(
       report: is told the time after each step.
 
     Returns:
-      What is kept, each array with a leading axis over the times; the number of steps; whether it
-      gave up.
+      What is kept, each array with a leading axis over the times; the number of steps; the time at
+      which it gave up, ∞ if it didn't.
     """
 
     def attempt(state: _State, end: Float[Array, ""]) -> _State:
@@ -199,7 +199,10 @@ def flow(
 
     def until(state: _State, end: Float[Array, ""]) -> tuple[_State, PyTree]:
         state = jax.lax.while_loop(
-            lambda s: (s.t < end) & (s.steps < max_steps), lambda s: attempt(s, end), state
+            # Not when the step is NaN or shorter than the rounding of t.
+            lambda s: (s.t < end) & (s.steps < max_steps) & (s.t + s.h > s.t),
+            lambda s: attempt(s, end),
+            state,
         )
         return state, saved(state.theta)
 
@@ -207,4 +210,4 @@ def flow(
     zero = jnp.zeros((), theta.dtype)
     start = _State(zero, theta, 1 / first.values[-1], first, jnp.zeros((), int))
     last, found = jax.lax.scan(until, start, times)
-    return found, last.steps, last.t < times[-1]
+    return found, last.steps, jnp.where(last.t < times[-1], last.t, jnp.inf)

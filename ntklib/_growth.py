@@ -8,6 +8,8 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from ntklib import _arguments
+
 SYMBOLS = {"p": "p", "T": "T", "sigma": r"\sigma_k", "n": "n", "epsilon": r"\epsilon"}
 """LaTeX of the variables, in the order in which they are written."""
 
@@ -71,11 +73,11 @@ class Growth:
           **at: the point, numbers; not needed where there is one term.
 
         Raises:
-          TypeError: there is no such variable, or one that it depends on is missing.
-          ValueError: as a call; or the two largest terms are equal there.
+          TypeError: a variable that it depends on is missing.
+          ValueError: there is no such variable, or the two largest terms are equal there; or as a
+            call.
         """
-        if variable not in SYMBOLS:
-            raise TypeError(f"variable must be one of {', '.join(SYMBOLS)}, got {variable!r}.")
+        _arguments.choice("variable", variable, SYMBOLS)
         self._require_terms()
         if len(self.terms) == 1:
             return self.terms[0].get(variable, 0)

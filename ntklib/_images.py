@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from ntklib import _checks, _network
+from ntklib import _arguments, _checks
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ class Images:
             select = np.atleast_1d(np.asarray(select))
         chosen = self.images[select]
         # XLA would multiply by 1/255 instead, which is not the same to the last bit.
-        values = jnp.asarray(np.divide(chosen, 255, dtype=_network.float_type(dtype)))
+        values = jnp.asarray(np.divide(chosen, 255, dtype=_arguments.float_type(dtype)))
         if size is not None:
             size = _checks.whole_number("size", size, least=1)
             shape = (values.shape[0], size, size, values.shape[3])
@@ -117,9 +117,11 @@ class Images:
           Their indices, in random order.
 
         Raises:
-          TypeError: n is not a whole number.
-          ValueError: there are fewer than n such images, or a class is unknown.
+          TypeError: n is not a whole number, or key is none of `jax.random.key`.
+          ValueError: key holds several keys, there are fewer than n such images, or a class is
+            unknown.
         """
+        key = _arguments.key("key", key)
         n = _checks.whole_number("n", n, least=1)
         among = np.flatnonzero(np.isin(self.labels, self._labels_of(classes)))
         if n > len(among):

@@ -12,11 +12,13 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from ntklib import (
+    _arguments,
     _checks,
     _device,
     _door,
     _empirical,
     _exponential,
+    _failure,
     _network,
     _parameters,
     _progress,
@@ -115,7 +117,10 @@ def _explicit(
     loss: Callable[[PyTree], Array], saved: Callable[[PyTree], PyTree], theta_0: PyTree, ts: Array,
     controller: diffrax.PIDController, rate: Array, max_steps: int, meter: Any,
 ) -> tuple[PyTree, Array, Array]:  # fmt: skip
-    """Solves the flow of a loss by Tsitouras's Runge–Kutta method; `rate` is about λ₁."""
+    """Solves the flow of a loss by Tsitouras's Runge–Kutta method, as `_exponential.flow` does.
+
+    `rate` is about λ₁.
+    """
     # By itself diffrax starts with a step of 0.01. One that ends a rounding error before the first
     # saved time, say 0.01 as `geomspace` has it, is followed by a step of that rounding error, and
     # from it the steps grow by 10 at most: half of those of a short flow were spent on this.
@@ -127,7 +132,12 @@ def _explicit(
         t1=ts[-1],
         dt0=jnp.minimum(0.01 / rate, first / 2).astype(ts.dtype),
         y0=theta_0,
-        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, theta, args: saved(theta)),
+        saveat=diffrax.SaveAt(
+            subs=(
+                diffrax.SubSaveAt(ts=ts, fn=lambda t, theta, args: saved(theta)),
+                diffrax.SubSaveAt(t1=True, fn=lambda t, theta, args: t),
+            )
+        ),
         stepsize_controller=diffrax.ClipStepSizeController(controller, step_ts=ts),
         max_steps=max_steps,
         throw=False,
@@ -135,8 +145,9 @@ def _explicit(
         # Nothing is differentiated backwards through the flow: a plain loop compiles faster.
         adjoint=diffrax.ForwardMode(),
     )
-    failed = solution.result != diffrax.RESULTS.successful
-    return solution.ys, solution.stats["num_steps"], failed
+    found, last = solution.ys
+    successful = solution.result == diffrax.RESULTS.successful
+    return found, solution.stats["num_steps"], jnp.where(successful, jnp.inf, last[0])
 
 
 def solve(
@@ -145,8 +156,11 @@ def solve(
     keep_params: bool, max_steps: int, progress: bool, linearized: bool,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    _arguments.choice("method", method, METHODS)
+    flags = {"draws": draws, "keep_params": keep_params, "linearized": linearized}
+    for name, value in (flags | {"progress": progress}).items():
+        _arguments.flag(name, value)
+    max_steps = _checks.whole_number("max_steps", max_steps, least=1)
     apply, forward = _network.functions(network)
     dtype = _parameters.dtype_of(params)
     ts = _checks.increasing_times(times).astype(dtype)
@@ -163,7 +177,7 @@ def solve(
     batch = (start, points, labels, jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _progress.bar(title, count, shown=progress) as bar:
-        saved, steps, failed = jax.block_until_ready(
+        saved, steps, stopped = jax.block_until_ready(
             integrate(
                 batch, weights, nodes, measure.weights.astype(dtype), wanted, ts,
                 rtol, atol, bar, apply=apply, forward=forward, method=method,
@@ -171,12 +185,11 @@ def solve(
                 side_by_side=_device.side_by_side(), progress=progress,
             )
         )  # fmt: skip
-    if bool(jnp.any(failed)):
-        raise RuntimeError(
-            f"the flow stopped before t = {float(ts[-1])} in {int(jnp.sum(failed))} of {count} "
-            f"draw(s): raise max_steps (now {max_steps}), shorten times, or loosen rtol and atol; "
-            "where values grew beyond all bounds, check the network and the target."
-        )
+    if np.isfinite(stopped).any():
+        raise _failure.explained(
+            np.asarray(stopped), np.asarray(steps), float(ts[-1]), batch, apply=apply,
+            method=method, max_steps=max_steps,
+        )  # fmt: skip
     beyond = int(np.sum(~np.isfinite(np.asarray(saved["residuals"]))))
     if beyond:
         raise RuntimeError(

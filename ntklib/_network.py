@@ -2,14 +2,13 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, SupportsIndex
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _layers
+from ntklib import _arguments, _checks, _layers
 from ntklib._layers import Affine
 from ntklib.activations import named
 
@@ -57,6 +56,17 @@ class Network:
     apply: Apply
     kernel: Kernel
     forward: Forward | None = None
+    _recipe: tuple[Callable[..., "Network"], tuple[Any, ...]] | None = field(
+        default=None, init=False, repr=False
+    )
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickles a network of this library as the call that makes it.
+
+        Where it is loaded, and where it is copied, the same call gives the same object: what was
+        compiled for it is found again.
+        """
+        return super().__reduce_ex__(protocol) if self._recipe is None else self._recipe
 
     @property
     def parameters(self) -> int:
@@ -79,6 +89,19 @@ def functions(network: Network | Apply) -> tuple[Apply, Forward | None]:
             f"a {type(network).__name__}."
         )
     return network, None
+
+
+def made_by(build: Callable[..., Network]) -> Callable[..., Network]:
+    """Lets a constructor return one network for the same arguments, which is pickled by them."""
+
+    @functools.cache
+    @functools.wraps(build)
+    def constructor(*arguments: Any) -> Network:
+        network = build(*arguments)
+        object.__setattr__(network, "_recipe", (constructor, arguments))
+        return network
+
+    return constructor
 
 
 def layered(
@@ -121,10 +144,31 @@ def standard_normal(
     """Returns the `init` of layers of these shapes with standard normal parameters."""
 
     def init(key: Any) -> PyTree:
-        keys = jax.random.split(key, len(shapes))
+        keys = jax.random.split(_arguments.key("key", key), len(shapes))
         return _layers.normal(keys, shapes, biases=biases, dtype=dtype)
 
     return init
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """An analytic kernel by what it is built of, which can be pickled, as a closure can not."""
+
+    build: Callable[..., Kernel]
+    activation: str
+    depth: int
+    biases: bool
+    form: tuple[tuple[str, Any], ...]
+
+    def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        return _built(self)(x1, x2)
+
+
+@functools.cache
+def _built(kernel: _Limit) -> Kernel:
+    omega = named(kernel.activation)
+    built = kernel.build(kernel.depth, omega.layer, kernel.biases, **dict(kernel.form))
+    return jax.jit(built if omega.closed_form else _by_rows(built))
 
 
 @functools.cache
@@ -132,14 +176,7 @@ def analytic(
     build: Callable[..., Kernel], activation: str, depth: int, biases: bool, **form: Any
 ) -> Kernel:
     """The analytic kernel, built at its first use: it doesn't depend on the widths."""
-
-    @functools.cache
-    def built() -> Kernel:
-        omega = named(activation)
-        kernel = build(depth, omega.layer, biases, **form)
-        return jax.jit(kernel if omega.closed_form else _by_rows(kernel))
-
-    return lambda x1, x2: built()(x1, x2)
+    return _Limit(build, activation, depth, biases, tuple(form.items()))
 
 
 def _by_rows(kernel: Kernel) -> Kernel:
@@ -158,18 +195,6 @@ def title(kind: str, sizes: Sequence[int], activation: str, biases: bool) -> str
     return f"{kind} {'×'.join(map(str, sizes))}, {activation}{', biases' if biases else ''}"
 
 
-def positive_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
-    """Returns at least one positive whole number, or says what is wrong with them."""
-    if len(sizes) == 0:
-        raise ValueError(f"{name} is empty: give the width of each hidden layer, such as (512,).")
-    return tuple(_checks.whole_number(f"{name}[{i}]", m, least=1) for i, m in enumerate(sizes))
-
-
 def readout(outputs: int | None) -> tuple[int, ...]:
     """Returns the axes of the outputs in the last layer: none for a scalar network."""
     return () if outputs is None else (_checks.whole_number("outputs", outputs, least=1),)
-
-
-def float_type(dtype: Any) -> Any:
-    """Returns the type of the parameters, JAX's default one for None."""
-    return jnp.dtype(jnp.result_type(float) if dtype is None else dtype)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ntklib import _cache, _checks, _dataset, _fingerprint
+from ntklib import _arguments, _cache, _checks, _dataset, _fingerprint
 from ntklib._cells import Numerics, Task
 from ntklib._study import Study
 from ntklib.claims import SCALES
@@ -78,8 +78,7 @@ def make(
     batch: int | None,
 ) -> Plan:
     """Makes every choice that `study.run` leaves open, and checks the others."""
-    if scale not in SCALES:
-        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}.")
+    _arguments.choice("scale", scale, SCALES)
     function = _fingerprint.of_function(study.cell)
     study = study if batch is None else replace(study, batch=batch)
     size = _checks.whole_number("batch", study.batch, least=1)

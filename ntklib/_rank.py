@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import entr
 
-from ntklib import _checks
+from ntklib import _arguments, _checks
 
 
 def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> float:
@@ -32,11 +32,9 @@ def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> 
       4.0
     """
     sigma = _nonnegative(values)
-    if form == "trace":
+    if _arguments.choice("form", form, ("trace", "entropy")) == "trace":
         return float(np.sum(sigma / sigma.max()))
-    if form == "entropy":
-        return float(np.exp(np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))))
-    raise ValueError(f'form must be "trace" or "entropy", got {form!r}.')
+    return float(np.exp(np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))))
 
 
 def _nonnegative(values: Any) -> np.ndarray:

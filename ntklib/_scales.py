@@ -20,6 +20,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
+from ntklib._failure import Advancing
+
 SMALL = 0.25
 """A residual below this part of the network's size asks for smaller tolerances than θ's size."""
 ABSOLUTE = 1e-3
@@ -63,13 +65,13 @@ class Scales:
         small residual.
         """
         if atol is not None:
-            return diffrax.PIDController(rtol=rtol, atol=atol)
+            return Advancing(rtol=rtol, atol=atol)
         precision = np.finfo(self.residual.dtype)
         movement = self.residual / (SMALL * jnp.sqrt(self.rate))
         still = self.spread == 0  # such as θ₀ = 0, where only the movement has a size
         size = jnp.where(still, movement, jnp.minimum(movement, self.spread))
         share = jnp.where(still, 1.0, size / jnp.where(still, 1.0, self.spread))
-        return diffrax.PIDController(
+        return Advancing(
             rtol=jnp.maximum(rtol * share, jnp.minimum(rtol, ROUNDING * precision.eps)),
             atol=jnp.maximum(ABSOLUTE * rtol * size, precision.tiny),
         )

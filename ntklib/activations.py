@@ -3,13 +3,13 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ntklib import _hermite
+from ntklib import _arguments, _hermite
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,13 @@ class Activation:
     smooth: bool
     odd: bool
     closed_form: bool
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Pickles one of `ACTIVATIONS` by its name, since JAX's own functions can't be pickled."""
+        for name, each in ACTIVATIONS.items():
+            if each is self:
+                return named, (name,)
+        return super().__reduce_ex__(protocol)
 
 
 def _by_series(function: Callable[[Array], Array], *, odd: bool) -> Activation:
@@ -79,8 +86,4 @@ def named(name: str) -> Activation:
       >>> activations.named("relu").function(jnp.array([-1.0, 2.0])).tolist()
       [0.0, 2.0]
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {', '.join(sorted(ACTIVATIONS))}, got {name!r}."
-        )
-    return ACTIVATIONS[name]
+    return ACTIVATIONS[_arguments.choice("activation", name, sorted(ACTIVATIONS))]

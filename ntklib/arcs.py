@@ -5,6 +5,7 @@ nodes, q a multiple of J, arc j holds the nodes jq/J, …, (j+1)q/J − 1: it be
 before its first node, so that each node stands for the middle of its own cell.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,19 +52,22 @@ def circle(densities: Sequence[float] | np.ndarray | Array, nodes: int) -> Measu
     count = given.shape[0]
     cells = _cells(nodes, count)
     shares = given / jnp.sum(given)
-
-    def draw(key: Any, n: int) -> Float[Array, "n 2"]:
-        which, where = jax.random.split(key)
-        arc = jax.random.choice(which, count, (n,), p=shares)
-        turns = (arc.astype(given.dtype) + jax.random.uniform(where, (n,), given.dtype)) / count
-        return measures.points_at(2 * jnp.pi * (turns - 0.5 / nodes))
-
     return Measure(
         name=f"piecewise constant on {count} arcs of the circle",
         nodes=uniform.nodes,
         weights=jnp.repeat(shares / cells, cells),
-        sampler=draw,
+        sampler=functools.partial(_draw, shares, 0.5 / nodes),
     )
+
+
+def _draw(
+    shares: Float[Array, " arcs"], half_a_cell: float, key: Any, n: int
+) -> Float[Array, "n 2"]:
+    which, where = jax.random.split(key)
+    count = shares.shape[0]
+    arc = jax.random.choice(which, count, (n,), p=shares)
+    turns = (arc.astype(shares.dtype) + jax.random.uniform(where, (n,), shares.dtype)) / count
+    return measures.points_at(2 * jnp.pi * (turns - half_a_cell))
 
 
 def norms(g: Float[Array, "*b q"], arcs: int) -> Float[Array, "*b arcs"]:

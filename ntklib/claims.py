@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-from ntklib import _claim, _device, _memory
+from ntklib import _arguments, _checks, _claim, _device, _memory
 from ntklib._claim import MIME_TYPE, Claim, RefutedClaimError
 
 __all__ = [
@@ -33,6 +33,8 @@ RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
 """Of what a summary carries besides its table, its scale, seed, device and peak memory."""
 SCALES = ("quick", "book", "full")
 """At which a chapter can run."""
+MOST_SEED = 2**63 - 1
+"""Of `jax.random.key` with double precision."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Chapter:
       recorded: the claims so far.
 
     Raises:
-      ValueError: the scale is none of the three.
+      TypeError: the seed is no whole number.
+      ValueError: the scale is none of the three, or the seed is negative or too large for a key.
 
     Example:
       >>> from ntklib import claims
@@ -63,8 +66,8 @@ class Chapter:
     recorded: list[Claim] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {self.scale!r}.")
+        _arguments.choice("scale", self.scale, SCALES)
+        _checks.whole_number("seed", self.seed, least=0, most=MOST_SEED)
 
     def choose(self, *, quick: Any, book: Any, full: Any) -> Any:
         """Returns the one of three settings that belongs to the chapter's scale."""
@@ -113,9 +116,7 @@ class Chapter:
           ValueError: the relation is unknown, a number is not finite, the spread doesn't contain
             the measured number or is too long for an "=", or an inequality has a tolerance.
         """
-        if relation not in _claim.RELATIONS:
-            known = ", ".join(_claim.RELATIONS)
-            raise ValueError(f"relation must be one of {known}, got {relation!r}.")
+        _arguments.choice("relation", relation, _claim.RELATIONS)
         low, high = (float(end) for end in spread)
         value, limit = float(measured), float(bound)
         if not all(math.isfinite(number) for number in (value, limit, low, high)):

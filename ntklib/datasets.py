@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ntklib import _checks, _formats
+from ntklib import _arguments, _checks, _formats
 from ntklib._download import DataError, DownloadError, File, fetch
 from ntklib._images import Images
 
@@ -166,8 +166,7 @@ def _cifar10(split: str, file: File) -> Images:
 
 
 def _known(split: str) -> None:
-    if split not in _SPLITS:
-        raise ValueError(f"split must be one of {', '.join(_SPLITS)}, got {split!r}.")
+    _arguments.choice("split", split, _SPLITS)
 
 
 def digits() -> Images:

@@ -117,10 +117,12 @@ def gradient_flow(
       The trajectory.
 
     Raises:
-      TypeError: params, times or sample are not floating-point numbers, or params mix types.
+      TypeError: params, times or sample are not floating-point numbers, params mix types, max_steps
+        is no whole number, or an option is neither True nor False that has to be.
       ValueError: wrong shapes, NaN or infinite values, bad times or tolerances, a tolerance below
         the rounding of the parameters' type, another method, or a Jacobian of more than 2 GiB.
-      RuntimeError: max_steps was not enough, or the flow left the finite numbers.
+      RuntimeError: max_steps was not enough, or the network or its gradient is NaN or infinite; the
+        message says when, in which draws and which of these.
 
     Example:
       >>> import jax.numpy as jnp

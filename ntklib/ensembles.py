@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from tqdm import tqdm
 
 from ntklib import (
+    _arguments,
     _checks,
     _decay,
     _device,
@@ -57,6 +58,7 @@ def network_flows(
       with a leading axis b.
 
     Raises:
+      TypeError: key is none of `jax.random.key`, or draws or n is no whole number.
       ValueError: draws or n is less than 1, draws is missing or not the number of keys; or as
         `dynamics.gradient_flow` does.
 
@@ -73,11 +75,12 @@ def network_flows(
       >>> flows.residuals.shape  # draws, times, nodes
       (2, 12, 8)
     """
-    if jnp.ndim(key):
+    if getattr(key, "ndim", 0):
         keys = _draw_keys(key, draws)
         init_keys, sample_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
     else:
-        init_keys, sample_keys = (_draw_keys(each, draws) for each in jax.random.split(key))
+        halves = jax.random.split(_arguments.key("key", key))
+        init_keys, sample_keys = (_draw_keys(each, draws) for each in halves)
     params = _parameters.starts(network, init_keys)
     sample = None if n is None else _samples(measure, sample_keys, n)
     flows = gradient_flow(
@@ -113,6 +116,7 @@ def kernel_flows(
       r_t at the nodes, shape (b, s, q).
 
     Raises:
+      TypeError: key is none of `jax.random.key`, or draws or n is no whole number.
       ValueError: draws or n is less than 1, draws is missing or not the number of keys, bad times,
         a kernel that is not symmetric positive semidefinite on a sample, or x64 is off.
 
@@ -238,9 +242,10 @@ def initial_kernels(
       The Gram matrices, shape (b, q, q).
 
     Raises:
-      TypeError: x is not of floating-point numbers.
-      ValueError: draws is less than 1, init is missing, the network has several outputs, or x has
-        a wrong shape, NaN or infinite values.
+      TypeError: x is not of floating-point numbers, key is none of `jax.random.key`, or draws is
+        no whole number.
+      ValueError: key holds several keys, draws is less than 1, init is missing, the network has
+        several outputs, or x has a wrong shape, NaN or infinite values.
 
     Example:
       >>> import jax
@@ -250,7 +255,7 @@ def initial_kernels(
       (2, 8, 8)
     """
     points = _checks.real_array("x", x, "q d")
-    count = _checks.whole_number("draws", draws, least=1)
+    key, count = _arguments.key("key", key), _checks.whole_number("draws", draws, least=1)
     apply, forward = _network.functions(network)
     if isinstance(network, Network):
         init = init or network.init
@@ -275,13 +280,14 @@ def _draw_keys(key: Any, draws: int | None) -> Array:
     """Returns one key a draw: those given, or `draws` of the one that is given."""
     if draws is not None:
         draws = _checks.whole_number("draws", draws, least=1)
-    if jnp.ndim(key) == 0:
+    if getattr(key, "ndim", 0) == 0:
         if draws is None:
             raise ValueError("draws is missing: say how many, or give one key for each draw.")
-        return jax.random.split(key, draws)
+        return jax.random.split(_arguments.key("key", key), draws)
+    keys = _arguments.keys("key", key)
     if draws is not None:
-        _checks.same_length("key", key.shape[0], "draws", draws)
-    return key
+        _checks.same_length("key", keys.shape[0], "draws", draws)
+    return keys
 
 
 def _samples(measure: Measure, keys: Array, n: int) -> Float[Array, "b n d"]:

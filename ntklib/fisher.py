@@ -18,7 +18,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 from scipy.stats import bootstrap, rankdata
 
-from ntklib import _checks, _door, _krylov, _network, _parameters, rates
+from ntklib import _arguments, _checks, _door, _krylov, _network, _parameters, rates
 from ntklib._network import Apply
 from ntklib.networks import Network
 
@@ -172,6 +172,7 @@ def rank_correlation(
       mean ranks.
 
     Raises:
+      TypeError: seed or resamples is no whole number.
       ValueError: wrong shapes, fewer than 16 draws or 3 settings (with a label), values that are
         not finite, a quantity that is constant where it is to be ranked, a level outside (0, 1),
         labels within settings, or another word for `within`.
@@ -183,9 +184,10 @@ def rank_correlation(
       >>> print(fisher.rank_correlation(x, x**3, resamples=100))
       +1.00 [+1.00, +1.00]
     """
-    if within not in ("draw", "setting"):
-        raise ValueError(f'within must be "draw" or "setting", got {within!r}.')
+    _arguments.choice("within", within, ("draw", "setting"))
     level = _checks.fraction("level", level)
+    seed = _checks.whole_number("seed", seed, least=0)
+    resamples = _checks.whole_number("resamples", resamples, least=1)
     first, second = (_table(name, table) for name, table in (("x", x), ("y", y)))
     if first.shape != second.shape:
         raise ValueError(f"x and y must have the same shape, got {first.shape}, {second.shape}.")

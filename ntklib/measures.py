@@ -5,6 +5,7 @@ axis), $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$, and the operator of a ke
 $T_K = K(\text{nodes}, \text{nodes})\,\mathrm{diag}(w)$.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import roots_gegenbauer
 
-from ntklib import _checks
+from ntklib import _arguments, _checks
 
 MOST_NODES = 100_000
 
@@ -70,12 +71,14 @@ class Measure:
           n: sample size, at least 1.
 
         Raises:
-          TypeError: the sampler returns other than real numbers of the nodes' precision.
-          ValueError: n is less than 1, or the sampler returns another shape, or NaN or infinite
-            values.
+          TypeError: key is no key of `jax.random.key`, n is no whole number, or the sampler
+            returns other than real numbers of the nodes' precision.
+          ValueError: key holds several keys, n is less than 1, or the sampler returns another
+            shape, or NaN or infinite values.
         """
         count = _checks.whole_number("n", n, least=1)
-        points = _checks.real_array("sampler(key, n)", self.sampler(key, count), "n d")
+        drawn = self.sampler(_arguments.key("key", key), count)
+        points = _checks.real_array("sampler(key, n)", drawn, "n d")
         wanted = (count, self.nodes.shape[1])
         if points.shape != wanted:
             raise ValueError(
@@ -146,8 +149,12 @@ def circle(nodes: int) -> Measure:
         name="uniform on the circle",
         nodes=points_at(equispaced_angles(q)),
         weights=jnp.full(q, 1 / q),
-        sampler=lambda key, n: points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi)),
+        sampler=_on_circle,
     )
+
+
+def _on_circle(key: Any, n: int) -> Float[Array, "n 2"]:
+    return points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi))
 
 
 def equispaced_angles(q: int) -> Float[Array, " q"]:
@@ -231,8 +238,13 @@ def sphere(d: int, degree: int) -> Measure:
         name=f"uniform on the sphere in {d} dimensions",
         nodes=jnp.asarray(nodes),
         weights=jnp.asarray(weights),
-        sampler=lambda key, n: normalized(jax.random.normal(key, (n, d))),
+        sampler=functools.partial(_on_sphere, d),
     )
+
+
+def _on_sphere(d: int, key: Any, n: int) -> Float[Array, "n d"]:
+    """Draws n uniform points of the sphere S^{d−1}."""
+    return normalized(jax.random.normal(key, (n, d)))
 
 
 def normalized(points: Float[Array, "n d"]) -> Float[Array, "n d"]:
@@ -301,5 +313,11 @@ def empirical(
         name=name,
         nodes=nodes,
         weights=probabilities,
-        sampler=lambda key, n: nodes[jax.random.choice(key, q, (n,), p=probabilities)],
+        sampler=functools.partial(_among, nodes, probabilities),
     )
+
+
+def _among(
+    nodes: Float[Array, "q d"], probabilities: Float[Array, " q"], key: Any, n: int
+) -> Float[Array, "n d"]:
+    return nodes[jax.random.choice(key, nodes.shape[0], (n,), p=probabilities)]

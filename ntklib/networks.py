@@ -4,14 +4,13 @@ A `Network` is a few functions. Everything in `dynamics` and `kernels.empirical`
 `apply(params, x)`, so a network written with Flax, Equinox or plain JAX serves as well.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _network, _neural_tangents
+from ntklib import _arguments, _checks, _network, _neural_tangents
 from ntklib._convolutional import convolutional, lenet5
 from ntklib._layers import Affine
 from ntklib._network import Kernel, Network
@@ -56,7 +55,8 @@ def fully_connected(
       is found again.
 
     Raises:
-      TypeError: d, a width or outputs is not a whole number.
+      TypeError: d, a width or outputs is not a whole number, widths is no sequence, biases is
+        neither True nor False, or dtype is no floating-point type.
       ValueError: d, a width or outputs is less than 1, there is no width, or the activation is
         unknown.
 
@@ -69,12 +69,14 @@ def fully_connected(
       61
     """
     d = _checks.whole_number("d", d, least=1)
-    sizes = (d, *_network.positive_sizes("widths", widths))
-    readout, kind = _network.readout(outputs), _network.float_type(dtype)
-    return _fully_connected(sizes, activation, bool(biases), readout, kind)
+    sizes = (d, *_arguments.whole_numbers("widths", widths, "(512,)", least=1))
+    named(activation)
+    biases = _arguments.flag("biases", biases)
+    readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
+    return _fully_connected(sizes, activation, biases, readout, kind)
 
 
-@functools.cache
+@_network.made_by
 def _fully_connected(
     sizes: tuple[int, ...], activation: str, biases: bool, readout: tuple[int, ...], dtype: Any
 ) -> Network:
@@ -127,7 +129,7 @@ def residual(
       The network; the same arguments give the same object.
 
     Raises:
-      TypeError: a size is not a whole number.
+      TypeError: a size is not a whole number; biases or dtype as in `fully_connected`.
       ValueError: a size is less than 1, or the activation is unknown or not odd.
 
     Example:
@@ -146,12 +148,12 @@ def residual(
             "only then does E[ω(u)] = 0 make the two branches uncorrelated, which the analytic "
             "kernel rests on."
         )
-    return _residual(
-        *sizes, activation, bool(biases), _network.readout(outputs), _network.float_type(dtype)
-    )
+    biases = _arguments.flag("biases", biases)
+    readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
+    return _residual(*sizes, activation, biases, readout, kind)
 
 
-@functools.cache
+@_network.made_by
 def _residual(
     d: int,
     m: int,
@@ -210,10 +212,10 @@ def antisymmetric(network: Network) -> Network:
     return _antisymmetric(network)
 
 
-@functools.cache
+@_network.made_by
 def _antisymmetric(network: Network) -> Network:
     def init(key: Any) -> PyTree:
-        params = network.init(key)
+        params = network.init(_arguments.key("key", key))
         return {"plus": params, "minus": params}
 
     def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks, _door, _parameters, dynamics
+from ntklib import _arguments, _checks, _door, _parameters, dynamics
 from ntklib.measures import Measure
 from ntklib.networks import Network
 from ntklib.targets import Target
@@ -109,7 +109,9 @@ def flows(
       r_t at the nodes, by pool and network, shape (b, M/m, s, q).
 
     Raises:
-      ValueError: n doesn't divide N; or as `cut` and `dynamics.gradient_flow` do.
+      TypeError: keys are none of `jax.random.key`.
+      ValueError: keys are not on one axis, n doesn't divide N; or as `cut` and
+        `dynamics.gradient_flow` do.
 
     Example:
       >>> import jax
@@ -131,6 +133,7 @@ def flows(
       >>> found.shape  # pools, networks of a pool, times, nodes
       (1, 2, 12, 8)
     """
+    keys = _arguments.keys("keys", keys)
     size, d = _checks.real_array("points", points, "N d").shape
     if d != measure.nodes.shape[1]:
         raise ValueError(

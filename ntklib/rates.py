@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import bootstrap
 
-from ntklib import _checks
+from ntklib import _arguments, _checks
 
 LEAST_SIZES = 5
 LEAST_DRAWS = 16
@@ -88,6 +88,7 @@ def fit_rate(
       The rate.
 
     Raises:
+      TypeError: seed or resamples is no whole number, or paired neither True nor False.
       ValueError: too few sizes or draws, wrong shapes, values that are not positive and finite,
         a level or quantile outside (0, 1), or another statistic.
 
@@ -113,7 +114,10 @@ def fit_rate(
             f"values must be positive and finite to have a logarithm, got a least of {y.min():.3g}."
         )
     level = _checks.fraction("level", level)
-    named = statistic in ("mean", "rms")
+    seed = _checks.whole_number("seed", seed, least=0)
+    resamples = _checks.whole_number("resamples", resamples, least=1)
+    paired = _arguments.flag("paired", paired)
+    named = isinstance(statistic, str) and statistic in ("mean", "rms")
     if not named and not (isinstance(statistic, float) and 0 < statistic < 1):
         raise ValueError(
             'statistic must be a quantile strictly between 0 and 1, "mean" or "rms", got '

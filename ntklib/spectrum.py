@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
-from ntklib import _checks, _krylov
+from ntklib import _arguments, _checks, _krylov
 from ntklib._eigensystem import Eigensystem, extension, principal_angles, transfer
 from ntklib._funk_hecke import fourier_eigenvalues, funk_hecke, multiplicity
 from ntklib._rank import carried_by, effective_rank
@@ -84,8 +84,7 @@ def nystrom(
       [1.0, 0.5, 0.5, 0.25, 0.25]
     """
     _checks.require_x64("A spectrum")
-    if method not in ("auto", "full", "krylov"):
-        raise ValueError(f'method must be "auto", "full" or "krylov", got {method!r}.')
+    _arguments.choice("method", method, ("auto", "full", "krylov"))
     matrix = _checks.symmetric("gram", gram)
     q = measure.weights.shape[0]
     _checks.same_length("gram", matrix.shape[0], "measure", q)

@@ -5,6 +5,7 @@ degree eight, and for other distributions than the uniform one there is none. q 
 integrate anything, with an error of $\mathrm{sd}(g)/\sqrt q$ for the integral of g.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _arguments, _checks
 from ntklib.measures import Measure, normalized
 
 
@@ -29,8 +30,8 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
       The measure.
 
     Raises:
-      TypeError: d or nodes is no whole number.
-      ValueError: d or nodes is too small, or x64 is off.
+      TypeError: d or nodes is no whole number, or key is none of `jax.random.key`.
+      ValueError: key holds several keys, d or nodes is too small, or x64 is off.
 
     Example:
       >>> import jax
@@ -45,7 +46,7 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     d = _checks.whole_number("d", d, least=2)
     return _drawn(
         f"uniform on the sphere in {d} dimensions, drawn nodes",
-        lambda k, n: normalized(jax.random.normal(k, (n, d))),
+        functools.partial(_uniform, d),
         nodes,
         key,
     )
@@ -67,8 +68,10 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
       The measure.
 
     Raises:
-      TypeError: the axis doesn't hold floating-point numbers, or nodes is no whole number.
-      ValueError: the axis is no unit vector, share or nodes is out of range, or x64 is off.
+      TypeError: the axis doesn't hold floating-point numbers, nodes is no whole number, or key is
+        none of `jax.random.key`.
+      ValueError: key holds several keys, the axis is no unit vector, share or nodes is out of
+        range, or x64 is off.
 
     Example:
       >>> import jax
@@ -84,14 +87,7 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
     pole = _checks.real_array("axis", axis, "d")
     _checks.on_sphere("axis", pole[None])
     p = _checks.fraction("share", share)
-
-    def draw(k: Any, n: int) -> Float[Array, "n d"]:
-        which, where = jax.random.split(k)
-        points = normalized(jax.random.normal(where, (n, pole.shape[0])))
-        # The antipodal map takes one half to the other and keeps the uniform distribution.
-        wanted = jax.random.bernoulli(which, p, (n,))
-        return jnp.where((points @ pole > 0) == wanted, 1.0, -1.0)[:, None] * points
-
+    draw = functools.partial(_by_side, pole, p)
     return _drawn(f"{p:g} and {1 - p:g} of the mass on two half-spheres", draw, nodes, key)
 
 
@@ -110,8 +106,10 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
       The measure.
 
     Raises:
-      TypeError: Σ doesn't hold floating-point numbers, or nodes is no whole number.
-      ValueError: Σ is not symmetric positive definite, nodes is too small, or x64 is off.
+      TypeError: Σ doesn't hold floating-point numbers, nodes is no whole number, or key is none of
+        `jax.random.key`.
+      ValueError: key holds several keys, Σ is not symmetric positive definite, nodes is too small,
+        or x64 is off.
 
     Example:
       >>> import jax
@@ -135,10 +133,26 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
         ) from None
     return _drawn(
         "directions of an anisotropic Gaussian",
-        lambda k, n: normalized(jax.random.normal(k, (n, sigma.shape[0])) @ root.T),
+        functools.partial(_of_gaussian, root),
         nodes,
         key,
     )
+
+
+def _uniform(d: int, key: Any, n: int) -> Float[Array, "n d"]:
+    return normalized(jax.random.normal(key, (n, d)))
+
+
+def _by_side(pole: Float[Array, " d"], p: float, key: Any, n: int) -> Float[Array, "n d"]:
+    which, where = jax.random.split(key)
+    points = _uniform(pole.shape[0], where, n)
+    # The antipodal map takes one half to the other and keeps the uniform distribution.
+    wanted = jax.random.bernoulli(which, p, (n,))
+    return jnp.where((points @ pole > 0) == wanted, 1.0, -1.0)[:, None] * points
+
+
+def _of_gaussian(root: Float[Array, "d d"], key: Any, n: int) -> Float[Array, "n d"]:
+    return normalized(jax.random.normal(key, (n, root.shape[0])) @ root.T)
 
 
 def _drawn(
@@ -146,5 +160,5 @@ def _drawn(
 ) -> Measure:
     """Returns a measure whose nodes are drawn from it."""
     _checks.require_x64("A quadrature rule")
-    q = _checks.whole_number("nodes", nodes, least=1)
+    q, key = _checks.whole_number("nodes", nodes, least=1), _arguments.key("key", key)
     return Measure(name=name, nodes=draw(key, q), weights=jnp.full(q, 1 / q), sampler=draw)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, _harmonics, measures
+from ntklib import _arguments, _checks, _harmonics, measures
 
 Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
 """f*, a map from points to values; any JAX function of this form serves."""
@@ -25,8 +25,8 @@ class FourierSum:
       phases: the p_j in radians; all 0 when empty.
 
     Raises:
-      TypeError: a frequency is not a whole number.
-      ValueError: a frequency is negative, or the lengths differ.
+      TypeError: a frequency is not a whole number, or another value no number.
+      ValueError: a frequency is negative, a value is NaN or infinite, or the lengths differ.
 
     Example:
       >>> import numpy as np
@@ -41,17 +41,14 @@ class FourierSum:
     phases: Sequence[float] = ()
 
     def __post_init__(self) -> None:
-        _whole_numbers("frequencies", self.frequencies)
-        _amplitudes(self.amplitudes, "frequencies", len(self.frequencies))
-        if self.phases:
-            _checks.same_length("phases", len(self.phases), "frequencies", len(self.frequencies))
+        _waves(self, least=0)
 
     def __call__(self, x: Float[Array, "*b 2"]) -> Float[Array, "*b"]:
         """Returns f*(x), shape (...); x has shape (..., 2)."""
         _checks.on_sphere("x", x)
         theta = measures.angles_of(x)[..., None]
         k = jnp.asarray(self.frequencies, x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
-        p = jnp.asarray(self.phases or [0.0] * len(self.frequencies), x.dtype).reshape(k.shape)
+        p = jnp.asarray(_phases(self), x.dtype).reshape(k.shape)
         return jnp.cos(k * theta - p) @ jnp.asarray(self.amplitudes, x.dtype)
 
 
@@ -65,8 +62,8 @@ class SinusoidSum:
       phases: the p_j in radians; all 0 when empty.
 
     Raises:
-      TypeError: a frequency is not a whole number.
-      ValueError: a frequency is less than 1, or the lengths differ.
+      TypeError: a frequency is not a whole number, or another value no number.
+      ValueError: a frequency is less than 1, a value is NaN or infinite, or the lengths differ.
 
     Example:
       >>> import jax.numpy as jnp
@@ -83,16 +80,13 @@ class SinusoidSum:
     phases: Sequence[float] = ()
 
     def __post_init__(self) -> None:
-        _whole_numbers("frequencies", self.frequencies, least=1)
-        _amplitudes(self.amplitudes, "frequencies", len(self.frequencies))
-        if self.phases:
-            _checks.same_length("phases", len(self.phases), "frequencies", len(self.frequencies))
+        _waves(self, least=1)
 
     def __call__(self, x: Float[Array, "*b 1"]) -> Float[Array, "*b"]:
         """Returns f*(x), shape (...); x has shape (..., 1)."""
         shape = (1,) * (x.ndim - 1) + (-1,)
         k = jnp.asarray(self.frequencies, x.dtype).reshape(shape)
-        p = jnp.asarray(self.phases or [0.0] * len(self.frequencies), x.dtype).reshape(shape)
+        p = jnp.asarray(_phases(self), x.dtype).reshape(shape)
         return jnp.sin(2 * jnp.pi * k * x + p) @ jnp.asarray(self.amplitudes, x.dtype)
 
     def learned_shares(self, values: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
@@ -165,8 +159,8 @@ class ZonalSum:
     directions: Any
 
     def __post_init__(self) -> None:
-        _whole_numbers("degrees", self.degrees)
-        _amplitudes(self.amplitudes, "degrees", len(self.degrees))
+        _arguments.whole_numbers("degrees", self.degrees, "(1, 2)", least=0)
+        _real_numbers("amplitudes", self.amplitudes, "degrees", len(self.degrees))
         directions = _checks.real_array("directions", self.directions, "terms d")
         _checks.same_length("directions", directions.shape[0], "degrees", len(self.degrees))
         _checks.on_sphere("directions", directions)
@@ -212,13 +206,20 @@ def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]
     return next(itertools.islice(_harmonics.polynomials(d, t), degree, None))
 
 
-def _whole_numbers(name: str, values: Sequence[Any], *, least: int = 0) -> None:
-    if len(values) == 0:
-        raise ValueError(f"{name} is empty: give at least one.")
-    for index, value in enumerate(values):
-        _checks.whole_number(f"{name}[{index}]", value, least=least)
+def _waves(target: FourierSum | SinusoidSum, *, least: int) -> None:
+    """Checks what a sum of waves is made of; `least` is the lowest frequency."""
+    _arguments.whole_numbers("frequencies", target.frequencies, "(1, 2)", least=least)
+    for name, values in (("amplitudes", target.amplitudes), ("phases", _phases(target))):
+        _real_numbers(name, values, "frequencies", len(target.frequencies))
 
 
-def _amplitudes(values: Sequence[float], other: str, length: int) -> None:
-    _checks.same_length("amplitudes", len(values), other, length)
-    _checks.real_array("amplitudes", np.asarray(values, dtype=float))
+def _phases(target: FourierSum | SinusoidSum) -> Any:
+    none_given = isinstance(target.phases, Sequence) and not target.phases
+    return [0.0] * len(target.frequencies) if none_given else target.phases
+
+
+def _real_numbers(name: str, values: Any, other: str, length: int) -> None:
+    given = _arguments.sequence(name, values, "(1.0, 0.5)")
+    _checks.same_length(name, len(given), other, length)
+    numbers = [_checks.real_number(f"{name}[{index}]", each) for index, each in enumerate(given)]
+    _checks.real_array(name, np.asarray(numbers))

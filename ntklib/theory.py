@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ntklib import _checks, _door, _requirements, ensembles, kernels
+from ntklib import _arguments, _checks, _door, _requirements, ensembles, kernels
 from ntklib._comparison import Comparison, compare
 from ntklib._guarantees import (
     LeastSize,
@@ -97,9 +97,10 @@ def plan(
       The plan.
 
     Raises:
-      ValueError: epsilon is not positive or asks for nothing to be learned, modes is out of range
-        or its eigenvalue is 0, the target is outside the span, share or level is outside (0, 1),
-        draws is less than 2, or as `ensembles.network_flows`.
+      TypeError: key is none of `jax.random.key`, or draws is no whole number.
+      ValueError: key holds several keys, epsilon is not positive or asks for nothing to be learned,
+        modes is out of range or its eigenvalue is 0, the target is outside the span, share or level
+        is outside (0, 1), draws is less than 2, or as `ensembles.network_flows`.
 
     Example:
       >>> import jax
@@ -119,7 +120,7 @@ def plan(
       (3, 4, 8)
     """
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
-    draws = _checks.whole_number("draws", draws, least=2)
+    key, draws = _arguments.key("key", key), _checks.whole_number("draws", draws, least=2)
     wide = _door.network_of(network, pilot[0])
     system = nystrom(kernels.analytic(wide, measure.nodes), measure)
     labels = _door.values_of(target, measure.nodes)

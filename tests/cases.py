@@ -26,17 +26,22 @@ Moments = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.nd
 
 
 @contextmanager
-def refused(sentence: str, error: type[Exception] = ValueError) -> Iterator[None]:
-    """Expects an error with this sentence from the library's own checks.
-
-    The annotations' run-time check, which only the test run has, would object first.
-    """
+def unannotated() -> Iterator[None]:
+    """Calls without the annotations' run-time check, which only the test run has."""
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
-        with pytest.raises(error, match=re.escape(sentence)):
-            yield
+        yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@contextmanager
+def refused(
+    sentence: str, error: type[Exception] = ValueError
+) -> Iterator[pytest.ExceptionInfo[Exception]]:
+    """Expects an error with this sentence from the library's own checks, and yields it."""
+    with unannotated(), pytest.raises(error, match=re.escape(sentence)) as found:
+        yield found
 
 
 def gelu(u: np.ndarray) -> np.ndarray:

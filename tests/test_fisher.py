@@ -182,7 +182,7 @@ def test_the_interval_within_settings_redraws_draws_together() -> None:
 
 def test_bad_tables_are_refused() -> None:
     x, y = tables()
-    with refused('within must be "draw" or "setting", got \'both\'.'):
+    with refused("within must be one of draw, setting, got 'both'."):
         fisher.rank_correlation(x, y, within="both")  # type: ignore[arg-type]
     with refused("x and y must have the same shape, got (4, 18), (3, 18)."):
         fisher.rank_correlation(x, y[:3])

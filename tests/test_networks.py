@@ -271,7 +271,7 @@ def test_bad_convolutions_are_refused() -> None:
             make(shape, (3,))
     with refused("shape[0] must be at least 1, got 0."):
         make((0, 1), (3,))
-    with refused("channels is empty: give the width of each hidden layer"):
+    with refused("channels is empty: give at least one entry, such as (16, 16)."):
         make((4, 1), ())
     with refused("filter_size must be at least 1, got 0."):
         make((4, 1), (3,), filter_size=0)
@@ -296,7 +296,7 @@ def test_bad_arguments_are_refused() -> None:
         make(0, (4,))
     with refused("d must be a whole number, got 2.0.", TypeError):
         make(2.0, (4,))
-    with refused("widths is empty: give the width of each hidden layer, such as (512,)."):
+    with refused("widths is empty: give at least one entry, such as (512,)."):
         make(2, ())
     with refused("widths[1] must be at least 1, got 0."):
         make(2, (4, 0))

@@ -90,8 +90,7 @@ def test_without_neural_tangents_the_error_says_how_to_install_it(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     _neural_tangents.load.cache_clear()
-    _network.analytic.cache_clear()
-    networks._fully_connected.cache_clear()
+    _network._built.cache_clear()
     network = networks.fully_connected(3, (4,))
     with refused("pip install --no-deps neural-tangents==0.6.5", ImportError):
         kernels.analytic(network, jnp.asarray(points(2)))

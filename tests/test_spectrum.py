@@ -415,7 +415,7 @@ def test_effective_rank_refuses_what_is_no_spectrum() -> None:
         spectrum.effective_rank([0.0, 0.0])
     with refused("values holds 1 NaN or infinite value(s) among 2"):
         spectrum.effective_rank([1.0, np.nan])
-    with refused('form must be "trace" or "entropy", got \'stable\'.'):
+    with refused("form must be one of trace, entropy, got 'stable'."):
         spectrum.effective_rank([1.0], "stable")  # type: ignore[arg-type]
 
 

@@ -146,7 +146,7 @@ def test_the_krylov_method_refuses_what_it_sees() -> None:
     assert spectrum.nystrom(jnp.eye(8), measure, method="krylov").values.shape == (7,)
     with refused("k must be between 1 and 7, got 8."):
         spectrum.nystrom(jnp.eye(8), measure, 8, method="krylov")
-    with refused('method must be "auto", "full" or "krylov", got \'lanczos\'.'):
+    with refused("method must be one of auto, full, krylov, got 'lanczos'."):
         spectrum.nystrom(jnp.eye(8), measure, method="lanczos")  # type: ignore[arg-type]
     with refused("gram must be symmetric, but differs from its transpose by 0.5 of its largest"):
         spectrum.nystrom(jnp.eye(8).at[0, 7].set(0.5), measure, 1, method="krylov")

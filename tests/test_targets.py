@@ -130,7 +130,7 @@ def test_bad_arguments_are_refused() -> None:
     sinusoids: Any = targets.SinusoidSum
     zonal: Any = targets.ZonalSum
     up = np.asarray([[0.0, 0.0, 1.0]])
-    with refused("frequencies is empty: give at least one."):
+    with refused("frequencies is empty: give at least one entry, such as (1, 2)."):
         fourier((), ())
     with refused("frequencies[1] must be at least 0, got -2."):
         fourier((1, -2), (1.0, 1.0))
