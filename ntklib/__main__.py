@@ -3,7 +3,7 @@
 import argparse
 import importlib.util
 import json
-import os
+import shutil
 import sys
 import uuid
 import warnings
@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import xarray as xr
 
-from ntklib import _memory, studies, study
+from ntklib import _memory, _netcdf, studies, study
 from ntklib.claims import SCALES
 from ntklib.study import Axis, Study
 
@@ -67,7 +67,7 @@ def _add_options(options: argparse.ArgumentParser, chosen: Study) -> None:
 
 
 def _listed(values: Sequence[Any]) -> str:
-    return " ".join(f'"{value}"' if " " in str(value) else f"{value:g}" for value in values)
+    return " ".join(f'"{value}"' if isinstance(value, str) else f"{value:g}" for value in values)
 
 
 def _kind(axis: Axis) -> type:
@@ -95,21 +95,26 @@ def _output(text: str) -> Path:
     name, package = ENGINES[path.suffix]
     if importlib.util.find_spec(package) is None:
         raise argparse.ArgumentTypeError(f"{name} needs a package: pip install {package}.")
-    if path.exists() and path.suffix == ".zarr":
-        raise argparse.ArgumentTypeError(f"{text} is there already: give another name.")
-    if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"the folder {path.parent} can't be written to.")
+    try:
+        if path.suffix == ".zarr" and path.exists():
+            raise argparse.ArgumentTypeError(f"{text} is there already: give another name.")
+        _netcdf.require_writable(path)
+    except OSError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
     return path
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:
     """Writes a dataset under its name when it is whole."""
-    own = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
     if path.suffix == ".nc":
-        dataset.to_netcdf(own, engine="h5netcdf")
-    else:
+        study.save(dataset, path)
+        return
+    own = path.with_name(f".{path.stem[:40]}-{uuid.uuid4().hex}{path.suffix}")
+    try:
         dataset.to_zarr(own)
-    own.replace(path)
+        own.replace(path)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:

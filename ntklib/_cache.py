@@ -1,16 +1,16 @@
 """Saved cells of studies: one file each, which says itself what it holds.
 
-An entry is a NumPy archive of plain arrays, read without pickle, with its configuration beside
-them. Its zip checksums tell when it was damaged. It appears under its name only when it is whole
-(a rename within the folder), so that several processes can share a folder without locks: the
-worst that happens is that two of them compute the same cell.
+An entry is a NumPy archive of plain arrays, read without pickle, with its configuration and the
+hashes of the arrays beside them, so that other numbers are noticed too. It appears under its name
+only when it is whole, so that several processes can share a folder without locks: the worst that
+happens is that two of them compute the same cell.
 """
 
-import contextlib
+import hashlib
+import io
 import json
 import math
 import os
-import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,16 @@ from typing import Any
 import numpy as np
 import pooch
 
-from ntklib import _fingerprint
+from ntklib import _files, _fingerprint
 
 CONTENTS = "contents.json"
-"""The member of an archive with its configuration and the arrays' names, as UTF-8 text."""
+"""The member of an archive with its configuration and the arrays' hashes, as UTF-8 text."""
 
 _PREFIX = "variables/"
+_ADVICE = (
+    "free space or get the right to write there, or name another folder with cache=, or in the "
+    "environment variable NTKLIB_CACHE."
+)
 
 Arrays = dict[str, np.ndarray]
 
@@ -79,6 +83,9 @@ class Cache:
     def load(self, configuration: Mapping[str, Any]) -> Arrays | None:
         """Returns a saved cell, or None if there is none that is whole.
 
+        Raises:
+          OSError: the folder can't be looked into.
+
         Warns:
           DamagedEntryWarning: there is one, but it can't be read; the message says which file.
         """
@@ -87,35 +94,45 @@ class Cache:
             return _read(path, configuration)
         except FileNotFoundError:
             return None
-        except PermissionError:
-            raise
+        except (PermissionError, NotADirectoryError, IsADirectoryError) as problem:
+            raise type(problem)(
+                f"the saved cell {path} can't be read ({problem.strerror}): move what is in its "
+                "place away, or name another folder with cache=, or in NTKLIB_CACHE."
+            ) from problem
         # A garbled archive makes its readers raise nearly anything.
         except Exception as problem:
-            warnings.warn(
-                f"the saved cell {path} is damaged ({problem or type(problem).__name__}): "
-                "computing it again.",
-                DamagedEntryWarning,
-                stacklevel=3,
-            )
+            self.report(configuration, problem)
             return None
 
+    def report(self, configuration: Mapping[str, Any], problem: Exception) -> None:
+        """Warns that a saved cell is of no use."""
+        warnings.warn(
+            f"the saved cell {self.path(configuration)} is damaged "
+            f"({problem or type(problem).__name__}): computing it again.",
+            DamagedEntryWarning,
+            stacklevel=4,
+        )
+
+    def require_writable(self) -> None:
+        """Makes the folder, and raises an OSError if no cell could be saved in it."""
+        with _files.saying(self.folder, _ADVICE):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        _files.require_writable(self.path({}), _ADVICE)
+
     def save(self, configuration: Mapping[str, Any], arrays: Arrays) -> None:
-        """Saves a cell: whole, or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.path(configuration)
-        own = self.folder / f".{path.stem}-{uuid.uuid4().hex}.partial"
+        """Saves a cell: whole, or not at all.
+
+        Raises:
+          OSError: it can't be; the message names the folder and says what to do.
+        """
         contents = json.dumps(_contents(configuration, arrays))
         members = {f"{_PREFIX}{name}": array for name, array in arrays.items()}
         members[CONTENTS] = np.frombuffer(contents.encode(), np.uint8)
-        try:
-            with own.open("wb") as file:
-                np.savez(file, allow_pickle=False, **members)
-                file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave a name without content
-            own.replace(path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                own.unlink()
+        whole = io.BytesIO()
+        np.savez(whole, allow_pickle=False, **members)
+        with _files.saying(self.folder, _ADVICE):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        _files.write(self.path(configuration), whole.getvalue(), _ADVICE)
 
 
 def _read(path: Path, configuration: Mapping[str, Any]) -> Arrays:
@@ -131,4 +148,11 @@ def _read(path: Path, configuration: Mapping[str, Any]) -> Arrays:
 
 
 def _contents(configuration: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
-    return {"configuration": configuration, "arrays": sorted(arrays)}
+    hashes = {
+        name: hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode() + array.tobytes())
+        for name, array in arrays.items()
+    }
+    return {
+        "configuration": configuration,
+        "arrays": {name: found.hexdigest() for name, found in hashes.items()},
+    }

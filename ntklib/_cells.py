@@ -1,14 +1,14 @@
 """One call of a study's function: what it is given, with which numerics, what it may return."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from ntklib import _device, _fingerprint, _memory
+from ntklib import _device, _fingerprint, _memory, _reads
 from ntklib._cache import Arrays
 
 Cell = Callable[..., Mapping[str, Any]]
@@ -70,7 +70,7 @@ class Task:
       settings: its keyword arguments.
       outer: names of the variables that have no axis over the seeds.
       numerics: to compute in.
-      function: fingerprint of the function's source.
+      function: fingerprint of the function's source and of what it reads.
       library: fingerprint of the library.
       device: kind of the device to compute on.
     """
@@ -97,7 +97,7 @@ def evaluate(task: Task) -> Arrays:
     try:
         with task.numerics.active():
             found = task.cell(dict(task.point), np.asarray(task.seeds), **task.settings)
-            return _checked(found, task)
+            return checked(found, task.outer, task.seeds)
     except Exception as problem:
         problem.add_note(
             f"In the cell {_memory.label(task.point)}, seeds {task.seeds[0]} to {task.seeds[-1]}."
@@ -114,18 +114,30 @@ def evaluate_elsewhere(task: Task) -> Arrays:
     own = {"ntklib": _fingerprint.LIBRARY, "device": _device.kind()}
     asked = {"ntklib": task.library, "device": task.device}
     if task.cell.__module__ != "__main__":  # from there it comes with the task, source and all
-        own["function"], asked["function"] = _fingerprint.of_function(task.cell), task.function
+        own["function"], asked["function"] = _reads.fingerprint(task.cell)[0], task.function
     differ = [name for name in own if own[name] != asked[name]]
     if differ:
         named = ", ".join(f"{name} ({own[name]}, not {asked[name]})" for name in differ)
         raise RuntimeError(
             f"this worker differs from the study's process in {named}: give both the same code "
-            "and packages, and start the worker anew."
+            "and packages, and the same values of what the function reads; then start the worker "
+            "anew."
         )
     return evaluate(task)
 
 
-def _checked(found: Any, task: Task) -> Arrays:
+def checked(found: Any, outer: Sequence[str], seeds: Sequence[int]) -> Arrays:
+    """Returns what a function returned as arrays.
+
+    Args:
+      found: should be a dict of arrays by name.
+      outer: names of the arrays that have no axis over the seeds.
+      seeds: of the batch.
+
+    Raises:
+      TypeError: it is no dict, or has something that is no array of numbers or text.
+      ValueError: an array has no leading axis over the seeds, or a name is none for a file.
+    """
     if not isinstance(found, Mapping) or not found:
         raise TypeError(
             "the study function must return a dict of arrays by name, "
@@ -139,10 +151,10 @@ def _checked(found: Any, task: Task) -> Arrays:
                 f"the study function returned {name!r} of type {array.dtype}: return arrays of "
                 "real numbers, True and False, or text."
             )
-        if name not in task.outer and array.shape[:1] != (len(task.seeds),):
+        if name not in outer and array.shape[:1] != (len(seeds),):
             raise ValueError(
                 f"the study function returned {name!r} of shape {array.shape}: its first axis "
-                f"must count the {len(task.seeds)} seeds."
+                f"must count the {len(seeds)} seeds."
             )
         arrays[str(name)] = array
     return arrays

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_SEEDS = 2**32
 """Keys of JAX take 32 bits."""
+_LABEL = "_label"
+"""Of the dimension that an axis with ∞ gets."""
 
 
 def grid(
@@ -48,6 +50,8 @@ def _axis(name: str, values: list[Any], axis: Axis | None) -> tuple[Any, ...]:
         raise ValueError(f"the axis {name} must list numbers or names, got {values}.")
     if len({isinstance(value, str) for value in values}) > 1:
         raise ValueError(f"the axis {name} mixes names and numbers: {values}.")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"the axis {name} has NaN for a value: {values}.")
     if axis is not None:
         array = _of_kind(name, array, axis)
     if len(np.unique(array)) < len(array):
@@ -77,10 +81,10 @@ def seeds(given: int | Sequence[int] | None) -> tuple[int, ...]:
     """
     if given is None:
         raise ValueError("seeds is missing: say how many, such as seeds=16.")
-    if isinstance(given, Iterable):
-        chosen = tuple(_checks.whole_number("a seed", seed, least=0) for seed in given)
+    if np.ndim(given):
+        chosen = tuple(_whole_number("a seed", seed, least=0) for seed in np.asarray(given, object))
     else:
-        chosen = tuple(range(_checks.whole_number("seeds", given, least=1)))
+        chosen = tuple(range(_whole_number("seeds", given, least=1)))
     if not chosen:
         raise ValueError("seeds is empty: give at least one.")
     if len(set(chosen)) < len(chosen):
@@ -88,6 +92,16 @@ def seeds(given: int | Sequence[int] | None) -> tuple[int, ...]:
     if max(chosen) >= MOST_SEEDS:
         raise ValueError(f"seeds must lie between 0 and 2**32 - 1, got {list(chosen)}.")
     return chosen
+
+
+def _whole_number(name: str, given: Any, *, least: int) -> int:
+    try:
+        return _checks.whole_number(name, None if isinstance(given, bool) else given, least=least)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a whole number, got {given!r}: say how many, such as seeds=16, or "
+            "which ones, such as seeds=[0, 5]."
+        ) from None
 
 
 def coordinates(variables: Mapping[str, Variable]) -> list[str]:
@@ -109,7 +123,7 @@ def check(plan: "Plan", first: Arrays, arrays: Arrays, job: "Job") -> None:
 
     Raises:
       ValueError: other variables than the study or the first cell has, arrays of another shape or
-        with another number of axes, or other coordinates.
+        with another number of axes, other coordinates, or values that aren't finite and should be.
     """
     known = plan.study.variables
     names = set(known or first)
@@ -134,8 +148,30 @@ def check(plan: "Plan", first: Arrays, arrays: Arrays, job: "Job") -> None:
                 f"{where} returned {name!r} with {further} axes after that of the seeds, and the "
                 f"study names {len(dims)}: name them in its variables (dims)."
             )
-        if name in outer and not np.array_equal(array, first[name]):
+        real = array.dtype.kind == "f"
+        if name in outer and not np.array_equal(array, first[name], equal_nan=real):
             raise ValueError(f"{where} returned other coordinates {name!r} than another one.")
+        if real and (name not in known or known[name].finite):
+            _require_finite(f"{where} returned {name!r}", array, () if name in outer else job.seeds)
+
+
+def _require_finite(what: str, array: np.ndarray, seeds: Sequence[int]) -> None:
+    places = np.argwhere(~np.isfinite(array))
+    if not len(places):
+        return
+    first = array[tuple(places[0])]
+    of_seed = f", {first} first, of seed {seeds[places[0][0]]}" if seeds else ""
+    raise ValueError(
+        f"{what} with {len(places)} NaN or infinite value(s) among {array.size}{of_seed}, and was "
+        "not saved: find out where they come from, or let the study expect them "
+        "(variables={...: Variable(finite=False)})."
+    )
+
+
+def form(plan: "Plan", arrays: Arrays) -> str:
+    """Returns what the arrays of all cells have in common: shapes and coordinates."""
+    outer = coordinates(plan.study.variables)
+    return repr([(n, a.shape, a.tolist() if n in outer else 0) for n, a in sorted(arrays.items())])
 
 
 def assemble(
@@ -171,6 +207,35 @@ def assemble(
         "run": json.dumps(about),
     }
     return xr.Dataset(data, coords, attrs)
+
+
+def plottable(dataset: xr.Dataset, axes: Iterable[str]) -> xr.Dataset:
+    """Gives each axis with an infinite value a dimension of labels, such as `samples_label`.
+
+    xarray can't draw a plane over an infinite coordinate. The numbers stay as a coordinate along
+    the labels, and values are selected by them.
+    """
+    for name in axes:
+        values = dataset[name].values
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            labels = [_label(value) for value in values]
+            label = f"{name}{_LABEL}"
+            dataset = dataset.assign_coords({label: (name, labels, dataset[name].attrs)})
+            dataset = dataset.swap_dims({name: label})
+    return selectable(dataset)
+
+
+def selectable(dataset: xr.Dataset) -> xr.Dataset:
+    """Lets values be selected by the numbers that `plottable` labels; files don't tell."""
+    for label in [str(dim) for dim in dataset.dims if str(dim).endswith(_LABEL)]:
+        name = label.removesuffix(_LABEL)
+        if name in dataset.coords and dataset[name].dims == (label,):
+            dataset = dataset.set_xindex(name)
+    return dataset
+
+
+def _label(value: float) -> str:
+    return str(value).replace("inf", "∞").removesuffix(".0")
 
 
 def _in_place(plan: "Plan", parts: Sequence[np.ndarray]) -> np.ndarray:

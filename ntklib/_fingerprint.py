@@ -59,8 +59,8 @@ def of_function(function: Callable[..., Any]) -> str:
 
     The whole of it, since a function leans on what stands beside it, and the line where it begins.
     It is read once for each function: a file that is edited after it was imported has to be
-    imported anew. What the function imports from elsewhere, or finds in other cells of a notebook,
-    isn't seen, nor are the values of its defaults.
+    imported anew. The values of what it reads, and functions from elsewhere, are in `_reads`; those
+    of its defaults are settings.
 
     Raises:
       TypeError: it was not made with def, or is wrapped in something.
@@ -69,15 +69,20 @@ def of_function(function: Callable[..., Any]) -> str:
     """
     if _of_library(function):
         return "ntklib"  # its fingerprint has it
-    name = getattr(function, "__qualname__", repr(function))
-    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
-        raise TypeError(f"the study function must be defined with def, got {name}.")
+    require_def(function)
     if function.__closure__:
         raise ValueError(
-            f"{name} uses {', '.join(function.__code__.co_freevars)} of the function around it, "
-            "which saved cells can't be told apart by: pass them as settings."
+            f"{function.__qualname__} uses {', '.join(function.__code__.co_freevars)} of the "
+            "function around it, which saved cells can't be told apart by: pass them as settings."
         )
-    return _of_source(function)
+    return of_source(function)
+
+
+def require_def(function: Callable[..., Any]) -> None:
+    """Raises a TypeError unless a function was made with def."""
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        name = getattr(function, "__qualname__", repr(function))
+        raise TypeError(f"the study function must be defined with def, got {name}.")
 
 
 def _of_library(function: Callable[..., Any]) -> bool:
@@ -89,7 +94,12 @@ def _of_library(function: Callable[..., Any]) -> bool:
 
 
 @functools.cache
-def _of_source(function: FunctionType) -> str:
+def of_source(function: FunctionType) -> str:
+    """Returns a short hash of the file or notebook cell that has a function, and of its line.
+
+    Raises:
+      ValueError: it can't be found.
+    """
     path, line = function.__code__.co_filename, function.__code__.co_firstlineno
     linecache.checkcache(path)
     lines = linecache.getlines(path)  # knows the cells of notebooks too

@@ -79,8 +79,15 @@ def require(
 
     Raises:
       MemoryError: a cell needs more; the message says which one, how much, and what to lower.
+      ValueError: an estimate is negative, infinite or NaN.
     """
     needs = [float(estimate(point)) for point in points]
+    for point, need in zip(points, needs, strict=True):
+        if not 0 <= need < math.inf:
+            raise ValueError(
+                f"the study's estimate of the memory of the cell {label(point)} is {need}: its "
+                "function `memory` must return bytes."
+            )
     if not needs or max(needs) <= budget:
         return
     at = needs.index(max(needs))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ntklib import _arguments, _cache, _checks, _dataset, _fingerprint
+from ntklib import _arguments, _cache, _checks, _dataset, _fingerprint, _reads
 from ntklib._cells import Numerics, Task
 from ntklib._study import Study
 from ntklib.claims import SCALES
@@ -30,6 +30,7 @@ class Plan:
     settings: Mapping[str, Any]
     numerics: Numerics
     function: str
+    reads: Mapping[str, str]
     jobs: tuple[Job, ...]
 
     def common(self, device: str) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def make(
 ) -> Plan:
     """Makes every choice that `study.run` leaves open, and checks the others."""
     _arguments.choice("scale", scale, SCALES)
-    function = _fingerprint.of_function(study.cell)
+    function, reads = _reads.fingerprint(study.cell)
     study = study if batch is None else replace(study, batch=batch)
     size = _checks.whole_number("batch", study.batch, least=1)
     grid = _dataset.grid(study.axes, dict(axes or {}), scale)
@@ -93,7 +94,7 @@ def make(
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     return Plan(
         study=study, axes=grid, seeds=chosen, settings=known,
-        numerics=Numerics.current(), function=function,
+        numerics=Numerics.current(), function=function, reads=reads,
         jobs=tuple(Job(point, tuple(block)) for point in points for block in blocks),
     )  # fmt: skip
 

@@ -1,12 +1,18 @@
 """What is known of a study before it is run; public names are in `study`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ntklib._cells import Cell
 
 Point = Mapping[str, Any]
+
+LONGEST = 100
+"""Bytes of a study's name, which file systems and the files' own names leave room for."""
+_DEVICES = {"aux", "con", "nul", "prn"} | {f"com{i}" for i in range(10)}
+_DEVICES |= {f"lpt{i}" for i in range(10)}
+"""Names that Windows keeps for itself, with any ending."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Variable:
       long_name: what it is.
       dims: its axes after `seed`. A variable that bears the name of one of them holds its
         coordinates: without an axis over the seeds, and the same in every cell.
+      finite: whether NaN and infinite values are refused, before they are saved. False where they
+        say something, such as a time that is never reached.
 
     Example:
       >>> from ntklib import study
@@ -49,6 +57,7 @@ class Variable:
     unit: str = "1"
     long_name: str = ""
     dims: tuple[str, ...] = ()
+    finite: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,14 @@ class Study:
     """A study function with what is known of it.
 
     Attributes:
-      name: also of the folder in which its cells are saved.
+      name: also of the folder in which its cells are saved: letters, digits, spaces, and any of
+        `-_.,=()+`, but no space or dot at an end.
       description: a sentence.
       cell: (point, seeds, **settings) ↦ arrays by name. `point` has the value of each axis, `seeds`
         is an integer array of shape (b,), and each array has a leading axis over the seeds. The
         result of a seed must not depend on the other seeds. It has to be defined with `def`, in a
-        file or notebook, and to depend on nothing but its arguments and what stands beside it.
+        file or notebook. It may read constants, functions and objects around it: saved cells are
+        told apart by their values when the study is started, which it must not change.
       axes: by name, in the order of the dataset's dimensions.
       variables: what it returns, by name; empty for arrays over the seeds alone, without units.
       settings: keyword arguments of the function by scale.
@@ -70,6 +81,9 @@ class Study:
       memory: (point, batch, settings) ↦ an estimate of the bytes that a call takes. One that has a
         further argument `device` is given the kind of device it is for by that name, such as "cpu".
       work: (point, settings) ↦ how long a call takes, in any unit, for the time left.
+
+    Raises:
+      ValueError: the name is none for a folder, or a variable or axis has a "/" in its name.
 
     Example:
       >>> import numpy as np
@@ -101,3 +115,30 @@ class Study:
     batch: int = 8
     memory: Callable[..., float] | None = None
     work: Callable[[Point, Mapping[str, Any]], float] | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the names that become those of a folder, and of what a file holds."""
+        require_folder_name(self.name)
+        for variable in self.variables.values():
+            require_names(variable.dims)
+        require_names([*self.axes, *self.variables])
+
+
+def require_folder_name(name: str) -> None:
+    """Raises a ValueError unless a folder can have this name on every system."""
+    plain = all(letter.isalnum() or letter in "-_.,=()+ " for letter in name)
+    bare = name.partition(".")[0].strip().lower()
+    if not name or not plain or name != name.strip(" .") or bare in _DEVICES:
+        raise ValueError(
+            f"name must be one that a folder can have everywhere, got {name!r}: take letters, "
+            "digits, spaces, and any of -_.,=()+, without a space or dot at an end."
+        )
+    if len(name.encode()) > LONGEST:
+        raise ValueError(f"name must have at most {LONGEST} bytes, got {len(name.encode())}.")
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Raises a ValueError for what no variable of a dataset in a file can be called."""
+    for name in names:
+        if not name or not {"/", "\0"}.isdisjoint(name):
+            raise ValueError(f"{name!r} is no name for an axis or variable: take one without /.")

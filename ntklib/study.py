@@ -3,9 +3,9 @@
 `run` calls a study function at every point of a grid, for a batch of seeds at a time, and gathers
 what it returns in an `xarray.Dataset` with named dimensions. Each call is saved in a file of its
 own as soon as it is done, under a fingerprint of all that determines it: the point, the seeds, the
-settings, the sources of ntklib and of the function, the numerical packages, the kind of device and
-the precision. So a run that was killed goes on where it stopped, and one with more sizes or more
-seeds computes only those.
+settings, the sources of ntklib and of the function, the values that it reads around it, the
+numerical packages, the kind of device and the precision. So a run that was killed goes on where it
+stopped, and one with more sizes or more seeds computes only those.
 
 `joblib.Memory` would save results too, but as pickles, which run code when they are read, and under
 a function's arguments and its own text alone: it would hand out numbers of an older ntklib, of
@@ -25,39 +25,36 @@ Any function of this form can be studied:
 True
 
 Units, further dimensions and an estimate of the memory are told by a `Study`. Those that the book
-uses are in `ntklib.studies`; `python -m ntklib study --help` runs them from a shell.
+uses are in `ntklib.studies`; `python -m ntklib study --help` runs them from a shell. `save` and
+`load` keep a dataset in a file that tells when a byte of it is wrong.
 """
 
-import functools
-import inspect
 import json
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any, SupportsFloat
 
 import jax
 import xarray as xr
 
-from ntklib import (
-    _cache,
-    _checks,
-    _cluster,
-    _dataset,
-    _device,
-    _fingerprint,
-    _memory,
-    _plan,
-    _progress,
-)
+from ntklib import _checks, _dataset, _device, _fingerprint, _memory, _plan, _progress, _run
 from ntklib._cache import DamagedEntryWarning
-from ntklib._cells import Cell, Numerics
-from ntklib._plan import Plan
+from ntklib._cells import Cell
+from ntklib._netcdf import load, save
 from ntklib._study import Axis, Point, Study, Variable
 
-__all__ = ["Axis", "Cell", "DamagedEntryWarning", "Study", "Variable", "along", "run"]
+__all__ = [
+    "Axis",
+    "Cell",
+    "DamagedEntryWarning",
+    "Study",
+    "Variable",
+    "along",
+    "load",
+    "run",
+    "save",
+]
 
 
 def run(
@@ -102,14 +99,23 @@ def run(
     Returns:
       The dataset with the dimensions (*axes, seed, *further ones), units and names in the
       attributes of coordinates and variables, and in its own attributes, as JSON: `configuration`,
-      which determines every number, and `run`, which tells of this run.
+      which determines every number, and `run`, which tells of this run. An axis with an infinite
+      value, such as `samples`, has the dimension `samples_label` with the labels that xarray's
+      plots show; values are selected as ever, such as by `.sel(samples=np.inf)`.
+
+    Warns:
+      DamagedEntryWarning: a saved cell can't be read or doesn't fit, and is computed again.
 
     Raises:
       ConnectionError: the scheduler can't be reached or is lost, or has no workers.
       MemoryError: a cell would take more than `memory`.
+      OSError: cells can't be saved; the message names the folder. It is raised before anything is
+        computed, or with what is done saved.
       RuntimeError: the workers have other code, packages or devices.
       TypeError: values that a configuration can't hold, or a function that returns no arrays.
-      ValueError: empty or repeated values, unknown axes, or arrays that don't fit together.
+      ValueError: empty or repeated values, unknown axes, arrays that don't fit together, NaN or
+        infinite results that the study doesn't expect, `memory` for a study without an estimate, or
+        a function that reads what saved cells can't be told apart by.
 
     Example:
       >>> import numpy as np
@@ -125,46 +131,8 @@ def run(
       True
     """
     plan = _plan.make(_as_study(study), axes, seeds, scale, settings, batch)
-    folder = Path(cache) if cache is not None else _cache.default_folder()
-    started = time.perf_counter()
-    with _cluster.pool(scheduler) as pool:
-        left = _memory.SHARE * pool.memory
-        budget = left if memory is None else _checks.positive("memory", memory)
-        saved = _cache.Cache(folder / plan.study.name)
-        configurations = [plan.configuration(job, pool.device) for job in plan.jobs]
-        done = {
-            index: arrays
-            for index, each in enumerate(configurations)
-            if (arrays := saved.load(each)) is not None
-        }
-        missing = [index for index in range(len(plan.jobs)) if index not in done]
-        if plan.study.memory is not None:
-            _require_memory(plan, missing, budget, pool.device)
-        reused = len(done)
-        tasks = [plan.task(plan.jobs[index], pool.device) for index in missing]
-        work = [plan.work(index) for index in range(len(plan.jobs))]
-        before = sum((work[index] for index in done), start=0.0)
-        title = f"{plan.study.name}, {len(work)} cells"
-        bar = _progress.display(title, sum(work), initial=before, shown=progress)
-        with bar, closing(pool.results(tasks)) as results:
-            for position, arrays in results:
-                index = missing[position]
-                first = next(iter(done.values()), arrays)
-                _dataset.check(plan, first, arrays, plan.jobs[index])
-                saved.save(configurations[index], arrays)
-                done[index] = arrays
-                bar.update(work[index])
-    for index, job in enumerate(plan.jobs):  # saved ones may be of another study with this cell
-        _dataset.check(plan, done[0], done[index], job)
-    about = {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "seconds": round(time.perf_counter() - started, 3),
-        "cells_computed": len(missing),
-        "cells_reused": reused,
-        "scheduler": scheduler,
-        "versions": _fingerprint.environment(),
-    }
-    return _dataset.assemble(plan, [done[i] for i in range(len(done))], pool.device, about)
+    budget = _run.budget_of(plan.study, memory)
+    return _dataset.plottable(_run.compute(plan, cache, scheduler, budget, progress), plan.axes)
 
 
 def along(
@@ -172,9 +140,13 @@ def along(
     points: Sequence[Point],
     *,
     at_once: int = 2,
+    seeds: int | Sequence[int] | None = None,
+    scale: str = "book",
+    settings: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    cache: str | Path | None = None,
     memory: SupportsFloat | None = None,
     progress: bool = True,
-    **options: Any,
 ) -> xr.Dataset:
     """Computes a study at single points, such as those of a ray, where `run` takes a whole grid.
 
@@ -185,10 +157,14 @@ def along(
       study: the study, or its function alone.
       points: the value of every axis by name, for each point.
       at_once: how many points are in work at a time.
+      seeds: how many, counted from 0, or which ones.
+      scale: which of the study's own values, as for `run`.
+      settings: keyword arguments of the function, in addition to the study's own.
+      batch: seeds in one call.
+      cache: folder of the saved cells.
       memory: bytes that a cell may take; by default 70 % of what the device has left, in equal
         parts for those that are in work.
       progress: whether a bar appears when it takes long.
-      **options: seeds, scale, settings, batch and cache, as for `run`.
 
     Returns:
       The dataset with the dimensions (point, seed, *further ones), the axes' values as coordinates
@@ -213,19 +189,17 @@ def along(
     if not points or any(set(point) != set(points[0]) for point in points):
         raise ValueError("points must be at least one, each with a value for the same axes.")
     _dataset.require_distinct(["point"], points[0])
-    grids = [{name: [value] for name, value in point.items()} for point in points]
-    given = {name: options.get(name) for name in ("seeds", "settings", "batch")}
-    scale = options.get("scale", "book")
-    plans = [_plan.make(chosen, grid, scale=scale, **given) for grid in grids]
+    plans = [
+        _plan.make(chosen, {k: [v] for k, v in point.items()}, seeds, scale, settings, batch)
+        for point in points
+    ]
     work = [plan.work(0) for plan in plans]
-    left = _memory.SHARE * _memory.available() / threads
-    budget = left if memory is None else _checks.positive("memory", memory)
-    numerics, device = Numerics.current(), _device.chosen()
+    left, device = _memory.SHARE * _memory.available() / threads, _device.chosen()
+    budget = left if memory is None else _run.budget_of(chosen, memory)
 
     def one(index: int) -> xr.Dataset:
-        # A thread starts with those of the process.
-        with numerics.active(), jax.default_device(device):
-            return run(chosen, grids[index], memory=budget or None, progress=False, **options)
+        with jax.default_device(device):  # a thread starts with that of the process
+            return _run.compute(plans[index], cache, None, budget, progress=False)
 
     order = sorted(range(len(points)), key=lambda index: -work[index])
     found: dict[int, xr.Dataset] = {}
@@ -244,15 +218,5 @@ def along(
 def _as_study(study: Study | Cell) -> Study:
     if isinstance(study, Study):
         return study
-    return Study(name=getattr(study, "__name__", "study"), description="", cell=study)
-
-
-def _require_memory(plan: Plan, missing: Sequence[int], budget: float, device: str) -> None:
-    estimate, batch = plan.study.memory, plan.study.batch
-    assert estimate is not None  # noqa: S101  (asked for only then)
-    if "device" in inspect.signature(estimate).parameters:
-        estimate = functools.partial(estimate, device=device)
-    points = {_memory.label(p): p for p in (plan.jobs[index].point for index in missing)}
-    _memory.require(
-        list(points.values()), lambda point: estimate(point, batch, plan.settings), budget, batch
-    )
+    _fingerprint.require_def(study)
+    return Study(name=study.__name__, description="", cell=study)

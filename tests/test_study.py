@@ -90,7 +90,8 @@ CURVES = Study(
 
 def test_a_dataset_has_every_cell_in_its_place() -> None:
     found = study.run(CURVES, scale="quick", seeds=[4, 0, 3])
-    assert found.curve.dims == ("n", "activation", "seed", "time")
+    assert found.curve.dims == ("n_label", "activation", "seed", "time")
+    assert found.n_label.values.tolist() == ["1", "∞"]
     assert found.seed.values.tolist() == [4, 0, 3]
     for n in (1.0, np.inf):
         for activation in ("erf", "tanh"):
@@ -126,9 +127,15 @@ def test_a_dataset_survives_netcdf(tmp_path: Path) -> None:
     found = study.run(CURVES, scale="quick")
     path = tmp_path / "curves.nc"
     found.to_netcdf(path, engine="h5netcdf")
-    again = xr.load_dataset(path, engine="h5netcdf")
+    plain = xr.load_dataset(path, engine="h5netcdf")
+    xr.testing.assert_identical(plain.set_xindex("n"), found)
+    study.save(found, path)
+    again = study.load(path)
     xr.testing.assert_identical(again, found)
-    assert {name: again[name].dtype for name in again} == {n: found[n].dtype for n in found}
+    xr.testing.assert_identical(xr.load_dataset(path).set_xindex("n"), found)
+    assert again.sel(n=np.inf, activation="tanh", seed=1).label == "tanh, 1"
+    for each in (plain, again):
+        assert {name: each[name].dtype for name in each} == {n: found[n].dtype for n in found}
 
 
 # ---- what is computed again --------------------------------------------------------------------

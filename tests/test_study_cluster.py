@@ -21,7 +21,7 @@ from distributed import KilledWorker, Status
 from distributed.scheduler import WorkerState
 from study_cells import evaluations, failing, logged, precision, processes, wait_for
 
-from ntklib import _cache, _cells, _cluster, _device, _fingerprint, _memory, study
+from ntklib import _cache, _cells, _cluster, _device, _fingerprint, _memory, _reads, study
 
 HERE = Path(__file__).parent
 GRID = {"n": list(range(1, 17))}
@@ -266,7 +266,7 @@ def test_a_study_on_a_cluster_needs_distributed(monkeypatch: pytest.MonkeyPatch)
 def task(**changes: Any) -> _cells.Task:
     own = _cells.Task(
         cell=failing, point={"n": 1}, seeds=(0,), settings={}, outer=(),
-        numerics=_cells.Numerics.current(), function=_fingerprint.of_function(failing),
+        numerics=_cells.Numerics.current(), function=_reads.fingerprint(failing)[0],
         library=_fingerprint.LIBRARY, device=_device.kind(),
     )  # fmt: skip
     return replace(own, **changes)

@@ -51,7 +51,7 @@ def test_linear_width_is_the_comparison_of_corollary_2() -> None:
         {"architecture": [DENSE], "width": [5], "samples": [6, math.inf]},
         scale="quick", seeds=[3, 1], batch=1, settings=SETTINGS, progress=False,
     )  # fmt: skip
-    assert found.epsilon.dims == ("architecture", "width", "samples", "seed", "time")
+    assert found.epsilon.dims == ("architecture", "width", "samples_label", "seed", "time")
     times = jnp.geomspace(0.01, 2.0, 4)
     np.testing.assert_array_equal(found.time, times)
     circle = measures.circle(12)
@@ -103,8 +103,8 @@ def test_theorem_1_holds_each_network_against_every_kernel() -> None:
         {"architecture": [DENSE], "width": [5], "samples": [6, math.inf]},
         scale="quick", seeds=[3, 1], batch=1, settings=settings, progress=False,
     ).squeeze(["architecture", "width"])  # fmt: skip
-    assert found.projected_epsilon.dims == ("samples", "seed", "kernel", "time")
-    assert found.kernel_term.dims == ("samples", "seed", "kernel")
+    assert found.projected_epsilon.dims == ("samples_label", "seed", "kernel", "time")
+    assert found.kernel_term.dims == ("samples_label", "seed", "kernel")
     circle = measures.circle(12)
     network = networks.antisymmetric(networks.fully_connected(2, (5,), "tanh", biases=True))
     deep = networks.fully_connected(2, (1, 1, 1), "erf", biases=True)
