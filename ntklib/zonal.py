@@ -51,7 +51,7 @@ class Harmonics:
       >>> harmonics = zonal.Harmonics(degrees=(1, 2), directions=poles)
       >>> sphere = measures.sphere(3, degree=4)
       >>> phi = np.asarray(harmonics(sphere.nodes))
-      >>> ((phi * np.asarray(sphere.weights)) @ phi.T).round(6).tolist()
+      >>> (((phi * np.asarray(sphere.weights)) @ phi.T).round(6) + 0.0).tolist()  # no −0
       [[1.0, 0.0], [0.0, 1.0]]
     """
 
