@@ -230,7 +230,7 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
     Example:
       >>> import jax
       >>> import jax.numpy as jnp
-      >>> from ntklib import _door, ensembles, measures, networks, studies
+      >>> from ntklib import ensembles, measures, networks, studies
       >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
       >>> circle, times = measures.circle(8), jnp.linspace(0.1, 1.2, 12)
       >>> flows, params = ensembles.network_flows(
