@@ -25,12 +25,9 @@ TURN = (1, 1, 0, 1)
 FLIPPED = 0.4
 """The share of a target's values that rounding may change, where it jumps."""
 
-BY_POINT = "target takes one point at a time: pass jax.vmap(target)."
-BY_PAIR = (
-    "kernel takes one pair of points at a time: pass "
-    "jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."
-)
-BY_INPUT = "network takes one point at a time: pass jax.vmap(network, in_axes=(None, 0))."
+BY_POINT = "pass jax.vmap(target)."
+BY_PAIR = "pass jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."
+BY_INPUT = "pass jax.vmap(network, in_axes=(None, 0))."
 
 
 def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
@@ -65,11 +62,10 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
 def _values(target: Target, flat: Array) -> Array:
     values = _array("target", _called("target", target, (flat,), lambda: (flat[0],), BY_POINT))
     if values.shape != (len(flat),):
-        _refuse_one(target, lambda: (flat[0],), BY_POINT)
         raise ValueError(
             f"target must return one number a point, shape ({len(flat)},), but returns shape "
             f"{values.shape}: index or squeeze away axes of length 1, and fill constants up with "
-            "jnp.full."
+            f"jnp.full. If it takes one point at a time, {BY_POINT}"
         )
     if values.dtype == bool or jnp.issubdtype(values.dtype, jnp.integer):
         values = values.astype(flat.dtype)
@@ -87,10 +83,10 @@ def gram_of(kernel: Kernel, x1: Array, x2: Array) -> Float[Array, "n k"]:
     pair = lambda: (x1[0], x2[0])  # noqa: E731
     gram = _array("kernel", _called("kernel", kernel, (x1, x2), pair, BY_PAIR))
     if gram.shape != (len(x1), len(x2)):
-        _refuse_one(kernel, pair, BY_PAIR)
         raise ValueError(
             f"kernel must return one number a pair of points, shape {(len(x1), len(x2))}, but "
-            f"returns shape {gram.shape}: a row for each x and a column for each x'."
+            f"returns shape {gram.shape}: a row for each x and a column for each x'. "
+            f"If it takes one pair at a time, {BY_PAIR}"
         )
     return _checks.real_array("kernel(x, x')", gram)
 
@@ -183,10 +179,10 @@ def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple
     found = _called("network", traced, (params, points), single, BY_INPUT)
     shape = _array("network", found).shape
     if len(shape) not in (1, 2) or shape[0] != len(points) or 0 in shape:
-        _refuse_one(traced, single, BY_INPUT)
         raise ValueError(
             f"network must return one number a point, shape ({len(points)},), or one for each "
-            f"output, shape ({len(points)}, o), but returns shape {shape}: check its last layer."
+            f"output, shape ({len(points)}, o), but returns shape {shape}: check its last layer. "
+            f"If it takes one point at a time, {BY_INPUT}"
         )
     _checks.form("network(θ, x)", found, None)
     if forward is None and not _traced(points, *jax.tree.leaves(params)):
@@ -246,25 +242,19 @@ def _called(
     try:
         return function(*arguments)
     except Exception as error:
-        _refuse_one(function, single, remedy, error)
+        if _is_number(function, single):
+            raise ValueError(f"{name} takes one point at a time: {remedy}") from error
         shapes = " and ".join(str(each.shape) for each in arguments if hasattr(each, "shape"))
         error.add_note(f"{name} was called with points of shape {shapes}.")
         raise
 
 
-def _refuse_one(
-    function: Callable[..., Any],
-    single: Callable[[], tuple[Any, ...]],
-    remedy: str,
-    cause: Exception | None = None,
-) -> None:
-    """Raises a ValueError with the remedy if a function takes one point instead of several."""
+def _is_number(function: Callable[..., Any], single: Callable[[], tuple[Any, ...]]) -> bool:
+    """Returns whether a function of one point returns one number."""
     try:
-        one = np.shape(function(*single())) == ()
+        return np.shape(function(*single())) == ()
     except Exception:  # the first error says more
-        return
-    if one:
-        raise ValueError(remedy) from cause
+        return False
 
 
 def _array(name: str, found: Any) -> Any:

@@ -67,7 +67,7 @@ TARGETS = (
     Bad("one point", "target", lambda x: jnp.vdot(x, jnp.ones(2)),
         "target takes one point at a time: pass jax.vmap(target)."),
     Bad("norm of all", "target", lambda x: jnp.linalg.norm(x),
-        "target takes one point at a time: pass jax.vmap(target)."),
+        "If it takes one point at a time, pass jax.vmap(target)."),
     Bad("complex", "target", lambda x: x[:, 0].astype(complex),
         "target(x) must hold real floating-point numbers, got dtype complex128.", TypeError),
     Bad("nothing", "target", lambda x: None, "target must return an array, got a NoneType.",
@@ -89,7 +89,7 @@ NETWORKS = (
     Bad("one point", "network", lambda theta, x: jnp.vdot(theta, x),
         "network takes one point at a time: pass jax.vmap(network, in_axes=(None, 0))."),
     Bad("sum of all", "network", lambda theta, x: jnp.sum(x @ theta),
-        "network takes one point at a time: pass jax.vmap(network, in_axes=(None, 0))."),
+        "If it takes one point at a time, pass jax.vmap(network, in_axes=(None, 0))."),
     Bad("column", "network", lambda theta, x: (x @ theta)[:, None], "network must ",
         allowed=("kernels.empirical", "ensembles.kernel_distances")),
     Bad("short", "network", lambda theta, x: (x @ theta)[1:],
@@ -112,8 +112,7 @@ KERNELS = (
         "kernel must be a function of two sets of points, (x, x') ↦ Gram matrix, got an array of "
         "shape (8, 8).", TypeError),
     Bad("one pair", "kernel", lambda x, y: jnp.exp(-jnp.sum((x - y) ** 2)),
-        "kernel takes one pair of points at a time: pass "
-        "jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."),
+        "at a time, pass jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."),
     Bad("rows", "kernel", lambda x, y: jnp.sum(x * x, axis=1),
         "kernel must return one number a pair of points, shape ("),
     Bad("complex", "kernel", lambda x, y: (x @ y.T).astype(complex),
