@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 OLD_LOOPS = "--xla_cpu_use_fusion_emitters=false"
-"""XLA's older generator of loops, which compiles in half the time and is gone since jaxlib 0.11."""
+"""XLA's older generator of loops, which compiles in half the time and is gone in jaxlib 0.11.2."""
 
 CHEAP = (OLD_LOOPS, *(["--xla_cpu_max_isa=AVX"] if platform.machine() == "x86_64" else []))
 """Where the older generator fuses products with sums, which AVX hasn't yet, arccos turns the
