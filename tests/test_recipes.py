@@ -10,7 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TARGETS = re.findall(r"^\.PHONY: ([a-z-]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-PROGRAMS = (".venv/bin/python", ".venv/bin/jupyter-book", ".venv/bin/codespell", "_setup/run")
+PROGRAMS = (
+    ".venv/bin/python", ".venv/bin/jupyter-book", ".venv/bin/codespell", ".tools/newest/bin/python",
+    "_setup/run",
+)  # fmt: skip
 # Those without a program that could fail.
 HARMLESS = {"help", "clean"}
 # make's 3.81, before this variable, starts every line of a recipe so.
