@@ -161,7 +161,7 @@ def test_draws_are_single_runs() -> None:
     with _progress.bar("", 3, shown=False) as bar:
         beside, steps, stopped = _integrator.integrate(
             batch, jnp.full(5, 0.2), CIRCLE.nodes, CIRCLE.weights, TARGET(CIRCLE.nodes), TIMES,
-            jnp.asarray(1e-6), jnp.asarray(1e-9), bar, apply=SMALL.apply, forward=SMALL.forward,
+            jnp.asarray(1e-6), None, bar, apply=SMALL.apply, forward=SMALL.forward,
             method="exponential", linearized=False, keep_params=False, max_steps=1000,
             side_by_side=True, progress=False,
         )  # fmt: skip
