@@ -22,8 +22,8 @@ DRAWN = 3
 """Copies of what `_layers` draws in one."""
 KERNEL = 5
 """Numbers that K^∞ holds for a pair of points and a pair of positions."""
-WORK = 2
-"""Gram matrices that an eigendecomposition takes for its work."""
+WORK = 5
+"""Gram matrices that an eigendecomposition and the look at a matrix's symmetry take for work."""
 OPERATOR = 4
 """Gram matrices that an operator and its eigenfunctions on the nodes take."""
 RESULTS = 8
