@@ -11,7 +11,7 @@ RUN := .venv/bin/python -m
 # Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order in
 # which they are collected the chapters, few tests that take long, come first (tests/conftest.py).
 PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
-SPELLED := README.md CHANGELOG.md CITATION.cff Makefile _config.yml _ext _setup benchmarks chapters ntklib tests
+SPELLED := README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Makefile _config.yml _ext _setup benchmarks chapters ntklib tests
 
 # .venv is the environment, whatever is active in the caller's shell.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH JUPYTER_PATH

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.inputs import load
 from benchmarks.worker import Outcome, Run
-from ntklib import _neural_tangents
+from ntklib.networks import _neural_tangents
 
 jax.config.update("jax_enable_x64", True)
 

@@ -1,71 +1,63 @@
 """Spectral bias in the kernel regime, executable: the library behind the book.
 
-The modules follow the data: `measures`, `datasets` and `targets` pose a learning problem,
-`networks` and `kernels` give its tangent kernels, `spectrum` their eigenfunctions, `dynamics` the
-residual of a trained network and of its ideal limits, `ensembles` many independent ones, `pools`
-networks cut from common neurons, `theory` both sides of the theorems, `onset` the mean error as
-training sets in, `deviations` what the error is made of, `linearization` networks whose kernel
-stands still, `fisher` the loss's curvature, `rates` the exponents, `learning` the half times,
-`claims` what was measured, and `plots` shows it.
+A learning problem: `measures` are the input distributions ρ, with nodes and weights that stand for
+ρ in every integral, on the circle, on spheres and of data; `targets` the functions f* to be
+learned; `datasets` images, and what stands in for them where they can't be had.
 
-Other works have data of their own: `arcs` densities on the circle, `spheres` distributions on
-spheres, `zonal` the degrees that a network has learned there, `learnability` those it can learn.
+Networks and their kernels: `networks` are functions f(x; θ) with their initialization; `kernels`
+their tangent kernels, analytic and of finite width, as Gram matrices and as products; `spectrum`
+the eigenvalues and eigenfunctions of a kernel's integral operator.
 
-`study` and `studies`, sweeps over grids of sizes and seeds, and `interactive`, figures with a
-slider, are imported by name: they load packages that the others can do without.
+Training: `dynamics` are residuals r_t of finite networks and of their ideal limits, one draw or
+many; `learning` says when which part of a target is learned; `statistics` fits exponents and
+correlations with their intervals; `theory` evaluates both sides of the theorems.
 
-Spectra and differences of trajectories need double precision: run
-`jax.config.update("jax_enable_x64", True)` before the first array is made.
+Experiments: `studies` are sweeps over grids of sizes and seeds, saved, resumed and run by name;
+`book` has the claims, plots and sliders of the chapters.
+
+A module is imported when it is first named, and JAX with it. Spectra and differences of
+trajectories need double precision: run `jax.config.update("jax_enable_x64", True)` before the
+first array is made.
 """
 
-from ntklib import (
-    activations,
-    arcs,
-    claims,
-    datasets,
-    deviations,
-    dynamics,
-    ensembles,
-    fisher,
-    kernels,
-    learnability,
-    learning,
-    linearization,
-    measures,
-    networks,
-    onset,
-    plots,
-    pools,
-    rates,
-    spectrum,
-    spheres,
-    targets,
-    theory,
-    zonal,
-)
+from importlib import metadata
+from typing import TYPE_CHECKING
 
+from ntklib import _lazy
+
+if TYPE_CHECKING:
+    from ntklib import (
+        book,
+        datasets,
+        dynamics,
+        kernels,
+        learning,
+        measures,
+        networks,
+        spectrum,
+        statistics,
+        studies,
+        targets,
+        theory,
+    )
+
+__version__ = metadata.version("ntklib")
 __all__ = [
-    "activations",
-    "arcs",
-    "claims",
+    "book",
     "datasets",
-    "deviations",
     "dynamics",
-    "ensembles",
-    "fisher",
     "kernels",
-    "learnability",
     "learning",
-    "linearization",
     "measures",
     "networks",
-    "onset",
-    "plots",
-    "pools",
-    "rates",
     "spectrum",
-    "spheres",
+    "statistics",
+    "studies",
     "targets",
     "theory",
-    "zonal",
 ]
+__getattr__ = _lazy.attributes(__name__, {name: f"{__name__}.{name}" for name in __all__})
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,16 +1,19 @@
 """What computed a number: the library's sources, the packages it rests on, a function's source.
 
-Needs the standard library alone: `_ext.companion` loads this file without the package and JAX.
+Needs the standard library alone: the book's extension reads it without JAX.
 """
 
 import functools
 import hashlib
 import inspect
+import io
+import itertools
 import json
 import linecache
 import platform
 import sys
-from collections.abc import Callable, Mapping
+import tokenize
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import FunctionType
@@ -32,6 +35,12 @@ NUMERICAL_PACKAGES = (
     "xarray",
 )
 """Packages whose version can change a number."""
+SHELL = ("__main__.py", "studies/_command.py", "studies/_described.py")
+"""Files of the command line, which decide no number and no figure."""
+_ENDS = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+"""Kinds of tokens after which a statement begins."""
+BOOK = ("book",)
+"""Files of claims and figures, which decide no number."""
 
 
 def versions(*further: str) -> dict[str, str]:
@@ -45,13 +54,59 @@ def versions(*further: str) -> dict[str, str]:
     return found
 
 
-def of_sources(folder: Path) -> str:
-    """Returns a short hash of the names and contents of every Python file below a folder."""
-    files = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*.py")
+def of_sources(folder: Path, *, without: Sequence[str] = ()) -> str:
+    """Returns a short hash of the names and the code of the Python files below a folder.
+
+    What computes nothing doesn't count: comments, docstrings, where lines break.
+
+    Args:
+      folder: that has them.
+      without: files and folders in it, by their paths there, that are left out.
+    """
+    return _of_code(_texts(folder, without))
+
+
+def _texts(folder: Path, without: Sequence[str]) -> dict[str, bytes]:
+    """Returns the contents of the Python files below a folder, by their paths there."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*.py")}
+    return {
+        name.as_posix(): path.read_bytes()
+        for name, path in files.items()
+        if not any(name.is_relative_to(each) for each in without)
     }
-    return digest(files)
+
+
+def _of_code(texts: Mapping[str, bytes]) -> str:
+    return digest({name: digest(_code(text)) for name, text in texts.items()})
+
+
+def _code(text: bytes) -> list[Any]:
+    """Returns what a file does, however it is laid out and described.
+
+    By tokens: until Python 3.11.7 at least, making a tree of them in several threads, as studies
+    do, may end with "AST constructor recursion depth mismatch" (CPython issue 106905).
+    """
+    tokens = [
+        each
+        for each in tokenize.tokenize(io.BytesIO(text).readline)
+        if each.type not in (tokenize.COMMENT, tokenize.NL)
+    ]
+    kept: list[Any] = []
+    before = tokenize.ENCODING
+    for token, following in itertools.pairwise(tokens):
+        begins = before in _ENDS
+        if begins and token.type == tokenize.STRING and following.type == tokenize.NEWLINE:
+            continue  # a docstring, of data too
+        if begins and token.type == tokenize.NEWLINE:
+            continue  # its end
+        kept.append([token.type, "" if token.type in _ENDS else token.string])
+        before = token.type
+    return kept
+
+
+def of_library(folder: Path, versions: Mapping[str, str], *, without: Sequence[str]) -> str:
+    """Returns a short hash of a library's code and of the packages that it rests on."""
+    return digest([of_sources(folder, without=without), dict(versions)])
 
 
 def of_function(function: Callable[..., Any]) -> str:
@@ -122,5 +177,11 @@ def digest(content: str | list[Any] | Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-LIBRARY = digest([of_sources(Path(__file__).parent), versions()])
-"""Of the library as it was imported, which is what computes, whatever its files say by now."""
+_IMPORTED = _texts(Path(__file__).parent, (*SHELL, *BOOK))
+# Read at once, for what was imported computes, whatever its files say by now.
+
+
+@functools.cache
+def library() -> str:
+    """Returns a short hash of what can decide a number: the library's code and the packages."""
+    return digest([_of_code(_IMPORTED), versions()])

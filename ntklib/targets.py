@@ -1,7 +1,7 @@
 r"""Target functions f*: sums of sinusoids, of Fourier modes, and of zonal harmonics on spheres."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _arguments, _checks, _harmonics, measures
+from ntklib import _arguments, _checks, measures
+from ntklib.measures import _harmonics
+from ntklib.networks._network import Target
 
-Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
-"""f*, a map from points to values; any JAX function of this form serves."""
+__all__ = ["FourierSum", "SinusoidSum", "Target", "ZonalSum", "gegenbauer"]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import points, refused
+from cases import points
+from refusals import refused
 from scipy import special
 
 from ntklib import measures, targets

@@ -13,7 +13,6 @@ import functools
 import importlib
 import inspect
 import itertools
-import pkgutil
 import re
 import textwrap
 from collections.abc import Iterator
@@ -39,29 +38,30 @@ _FIELD = re.compile(r":(param|returns|raises)\b")
 
 
 def modules() -> list[str]:
-    """Returns the names of the library's public modules, without the package's."""
-    path = importlib.import_module(PACKAGE).__path__
-    return [each.name for each in pkgutil.iter_modules(path) if not each.name.startswith("_")]
+    """Returns the names of the library's public modules, such as `learning` and `learning.zonal`.
+
+    Public is what a package names in its `__all__`, and a module that it names there.
+    """
+    found = []
+    for name in importlib.import_module(PACKAGE).__all__:
+        offered = _offered(name)
+        found += [name, *(f"{name}.{each}" for each in offered if inspect.ismodule(offered[each]))]
+    return found
+
+
+def _offered(module: str) -> dict[str, Any]:
+    loaded = importlib.import_module(f"{PACKAGE}.{module}")
+    return {name: getattr(loaded, name) for name in loaded.__all__}
 
 
 @functools.cache
 def public(module: str) -> dict[str, Any]:
-    """Returns what a module offers, by name: `__all__`, or else what it defines and documents.
+    """Returns what a module offers, by name, without modules.
 
     Args:
       module: a name of `modules`.
     """
-    loaded = importlib.import_module(f"{PACKAGE}.{module}")
-    if hasattr(loaded, "__all__"):
-        return {name: getattr(loaded, name) for name in loaded.__all__}
-    documented = _documented_data(loaded.__name__)
-    return {
-        name: value
-        for name, value in vars(loaded).items()
-        if not name.startswith("_")
-        and (name in documented or getattr(value, "__module__", None) == loaded.__name__)
-        and (name in documented or inspect.isclass(value) or inspect.isroutine(value))
-    }
+    return {name: value for name, value in _offered(module).items() if not inspect.ismodule(value)}
 
 
 def members(cls: type) -> list[str]:
@@ -113,7 +113,7 @@ def docstring(name: str) -> str:
 def _of_data(name: str) -> list[str]:
     """Returns the docstring of a public module's data, which it may have from a private one."""
     module, _, own = name.rpartition(".")
-    for node in ast.parse(ModuleAnalyzer.for_module(module).code).body:
+    for node in ast.walk(ast.parse(ModuleAnalyzer.for_module(module).code)):
         if isinstance(node, ast.ImportFrom) and own in [each.name for each in node.names]:
             module = str(node.module)
     return _documented_data(module).get(own, [])
@@ -134,17 +134,9 @@ def resolve(text: str, place: str) -> str | None:
             return full
     if name in known:
         return name
-    # What the module imports, such as `Network` in `dynamics`, is known by its own name.
-    head, *rest = name.split(".")
-    value = getattr(importlib.import_module(".".join(scopes[:2])), head, None)
-    if inspect.isclass(value) or inspect.isroutine(value):
-        for full, each in known.items():
-            if each is value and (whole := ".".join([full, *rest])) in known:
-                return whole
-    if head[0].isupper():
-        matches = [full for full in known if full.endswith(f".{name}")]
-        return matches[0] if len(matches) == 1 else None
-    return None
+    # A module's or a class's own name is enough, such as `arcs.norms` or `Network`.
+    matches = [full for full in known if full.endswith(f".{name}")]
+    return matches[0] if len(matches) == 1 and ("." in name or name[0].isupper()) else None
 
 
 def to_rst(lines: list[str], place: str, arguments: frozenset[str] = frozenset()) -> list[str]:

@@ -10,6 +10,8 @@ from sphinx.application import Sphinx
 
 NAME = re.compile(r"(?:ntklib\.)?(?P<name>[A-Za-z]\w*(?:\.\w+)*)(?:\(.*\))?", re.DOTALL)
 CLAIMS_PAGE = "chapters/claims"
+SCALE = "book"
+"""What pages call a scale is not linked as the package of that name."""
 
 
 def short_names(objects: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -19,21 +21,21 @@ def short_names(objects: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, 
         objects: (page, anchor) by full name, such as `ntklib.dynamics.gradient_flow`.
 
     Returns:
-        The same by `dynamics.gradient_flow`, and by `Measure.inner` for what a class has, unless
-        classes of several modules have one name.
+        The same by `learning.zonal.shares`, by `zonal.shares`, and by `Measure.inner` for what a
+        class has, unless several objects have one of these names.
     """
     found: dict[str, tuple[str, str]] = {}
-    members: Counter[str] = Counter()
+    named: Counter[str] = Counter()
     for full, place in objects.items():
-        package, _, name = full.partition(".")
-        if package != "ntklib" or not name:
+        package, *parts = full.split(".")
+        if package != "ntklib":
             continue
-        found[name] = place
-        _, _, member = name.partition(".")
-        if member[:1].isupper():
-            members[member] += 1
-            found[member] = place
-    return {name: place for name, place in found.items() if members[name] < 2}
+        for start in range(len(parts)):
+            name = ".".join(parts[start:])
+            if start == 0 or "." in name or name[:1].isupper():
+                named[name] += 1
+                found[name] = place
+    return {n: place for n, place in found.items() if named[n] < 2 and n != SCALE}
 
 
 def _inside(node: nodes.Node, kinds: UnionType) -> bool:

@@ -10,8 +10,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from companion.execution import executed_notebook
 from companion.tables import table
+from ntklib.book._marks import RUN_MIME_TYPE
 
-RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
 TITLES = ("Chapter", "Time", "Peak memory", "Scale and seed", "Device")
 
 

@@ -1,7 +1,6 @@
 """When a notebook is executed, at which scale, and where its executed form lies."""
 
 import functools
-import importlib.util
 import os
 import re
 import traceback
@@ -20,28 +19,13 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-SCALES = ("quick", "book", "full")
+from ntklib import _fingerprint
+from ntklib._scale import SCALES
+
 # Packages whose version can change a figure, besides those that can change a number.
 PLOTTING_PACKAGES = ("matplotlib", "plotly")
 LINES = 5
 """Of a cell, by which a reader finds it."""
-
-
-def _library_file(name: str) -> Any:
-    """Executes one Python file of the library: the whole package would bring JAX into Sphinx."""
-    package = importlib.util.find_spec("ntklib")
-    if package is None or package.origin is None:
-        raise ExtensionError("ntklib is not installed: run this book by `make book`")
-    path = Path(package.origin).with_name(f"{name}.py")
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise ExtensionError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-_fingerprint = _library_file("_fingerprint")
 
 
 def environment() -> dict[str, str]:
@@ -51,8 +35,8 @@ def environment() -> dict[str, str]:
 
 
 def fingerprint(root: Path, versions: Mapping[str, str]) -> str:
-    """Returns a short hash of every Python file below `root/ntklib` and of `versions`."""
-    return str(_fingerprint.digest([_fingerprint.of_sources(root / "ntklib"), dict(versions)]))
+    """Returns a short hash of the code in `root/ntklib`, but for its shell, and of `versions`."""
+    return _fingerprint.of_library(root / "ntklib", versions, without=_fingerprint.SHELL)
 
 
 def at_scale(notebook: str, scale: str) -> str:

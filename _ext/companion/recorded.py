@@ -14,14 +14,12 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from companion.costs import RUN_MIME_TYPE
 from companion.execution import executed_notebook
 from companion.tables import table
+from ntklib.book._marks import CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE
 
-CLAIM_MIME_TYPE = "application/vnd.ntklib.claim+json"
 TITLES = ("Claim", "Statement and source", "Measured, against its bound", "Verdict", "Run")
 HOLDS = ("holds", "holds, conservative")
-PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +72,7 @@ def audit(
 def gather_claims(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Reads the claims from the executed notebooks and warns of each that is not in order."""
     # Imported here because it loads JAX, which a mere import of this module should not.
-    from ntklib.claims import collect
+    from ntklib.book.claims import collect
 
     recorded = {
         docname: collect([executed_notebook(app, docname)])

@@ -7,6 +7,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from ntklib.book._marks import PLOTLY_MARKER
+
 # The parts of MathJax that a browser can ask for with the entry file below.
 MATHJAX_ENTRY = "tex-mml-chtml.js"
 MATHJAX_PARTS = (
@@ -19,8 +21,6 @@ MATHJAX_PARTS = (
     "sre/mathmaps/en.json",
     "ui",
 )
-# `ntklib.interactive` marks its figures with this attribute.
-PLOTLY_MARKER = "data-ntklib-plotly"
 PLOTLY_FILE = "plotly/plotly.min.js"
 
 

@@ -1,8 +1,8 @@
-"""Draws overview.svg, the figure of the README and of the landing page: `make overview`.
+"""Draws overview.svg, the README's and the landing page's figure: `make overview`.
 
-Sixteen networks learn a sum of three frequencies from samples of the circle. Left, one residual
-as a function of the angle; right, its projections on the kernel's eigenfunctions against the
-prediction e^{−σt}.
+Sixteen networks learn a sum of three frequencies from samples of the circle. Left, one
+residual as a function of the angle; right, its projections on the kernel's
+eigenfunctions against the prediction e^{−σt}.
 """
 
 from pathlib import Path
@@ -23,7 +23,9 @@ FREQUENCIES = (1, 2, 3)
 def main() -> None:
     """Trains the networks and writes the figure beside this file."""
     circle = measures.circle(64)
-    network = networks.antisymmetric(networks.fully_connected(2, (512,), "erf", biases=True))
+    network = networks.antisymmetric(
+        networks.fully_connected(2, (512,), "erf", biases=True)
+    )
     target = targets.FourierSum(FREQUENCIES, (1.0, 1.0, 1.0), phases=(0.0, 0.5, 1.0))
     times = jnp.linspace(0.5, 30, 60)
     flows, _ = ensembles.network_flows(
@@ -42,11 +44,17 @@ def main() -> None:
     degrees = np.degrees(measures.equispaced_angles(64))
     axes[0, 0].plot(degrees, initial, color=plots.COLOURS[-1], label="t = 0")
     for index in (3, 19, 59):
-        axes[0, 0].plot(degrees, flows.residuals[0, index], label=f"t = {times[index]:.0f}")
-    axes[0, 0].set(xlabel="angle (degrees)", ylabel="residual $r_t$", title="One residual, in time")
+        axes[0, 0].plot(
+            degrees, flows.residuals[0, index], label=f"t = {times[index]:.0f}"
+        )
+    axes[0, 0].set(
+        xlabel="angle (degrees)", ylabel="residual $r_t$", title="One residual, in time"
+    )
     axes[0, 0].legend()
     labels = [f"frequency {j}" for j in FREQUENCIES]
-    plots.mode_decay(axes[0, 1], times, by_frequency(flows.residuals), predicted, labels)
+    plots.mode_decay(
+        axes[0, 1], times, by_frequency(flows.residuals), predicted, labels
+    )
     axes[0, 1].set(title="Its projections, and predicted (dashed)", ylim=(5e-3, 1.5))
     axes[0, 1].legend(loc="lower left")
     figure.savefig(Path(__file__).with_suffix(".svg"), metadata={"Date": None})

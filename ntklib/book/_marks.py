@@ -1,0 +1,10 @@
+"""By what the book's pages know outputs of this library; the extension reads it without JAX."""
+
+CLAIM_MIME_TYPE = "application/vnd.ntklib.claim+json"
+"""Of the output by which a claim travels in a notebook."""
+RUN_MIME_TYPE = "application/vnd.ntklib.run+json"
+"""Of what a summary carries besides its table: scale, seed, device and peak memory."""
+PLOTLY_MIME_TYPE = "application/vnd.plotly.v1+json"
+"""Of a figure that plotly draws."""
+PLOTLY_MARKER = "data-ntklib-plotly"
+"""The attribute of such a figure's element in a page."""

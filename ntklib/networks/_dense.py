@@ -1,0 +1,223 @@
+"""Fully connected and residual networks, and antisymmetric initialization."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import _arguments, _checks
+from ntklib.networks import _network, _neural_tangents
+from ntklib.networks._layers import Affine
+from ntklib.networks._network import Network
+from ntklib.networks.activations import named
+
+
+def fully_connected(
+    d: int,
+    widths: Sequence[int],
+    activation: str = "erf",
+    *,
+    biases: bool = False,
+    outputs: int | None = None,
+    dtype: Any = None,
+) -> Network:
+    r"""A fully connected network of any depth.
+
+    $\alpha^{(0)} = x$, $\alpha^{(l)} = \omega(W^{(l)}\alpha^{(l-1)}/\sqrt{m_{l-1}} + b^{(l)})$,
+    $f = v^T\alpha^{(L)}/\sqrt{m_L} + c$ with m₀ = d and every entry of W, b, v, c drawn from
+    N(0, 1); without `biases` there are no b and c, as in the source (slide "Architectures").
+
+    Args:
+      d: input dimension m₀.
+      widths: m₁, …, m_L.
+      activation: the name of ω, a key of `activations.ACTIVATIONS`.
+      biases: whether there are b⁽ˡ⁾ and c.
+      outputs: None for the source's scalar f; else o, and v and c have a row for each output.
+      dtype: of the parameters; JAX's default floating-point type if None.
+
+    Returns:
+      The network. The same arguments give the same object, so that what was compiled for it
+      is found again.
+
+    Raises:
+      TypeError: d, a width or outputs is not a whole number, widths is no sequence, biases is
+        neither True nor False, or dtype is no floating-point type.
+      ValueError: d, a width or outputs is less than 1, there is no width, or the activation is
+        unknown.
+
+    Example:
+      >>> from ntklib import networks
+      >>> network = networks.fully_connected(2, (4, 8), "relu", biases=True)
+      >>> network.name
+      'fully connected 4×8, relu, biases'
+      >>> network.parameters  # 4·3 + 8·5 + 9
+      61
+    """
+    d = _checks.whole_number("d", d, least=1)
+    sizes = (d, *_arguments.whole_numbers("widths", widths, "(512,)", least=1))
+    named(activation)
+    biases = _arguments.flag("biases", biases)
+    readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
+    return _fully_connected(sizes, activation, biases, readout, kind)
+
+
+@_network.made_by
+def _fully_connected(
+    sizes: tuple[int, ...], activation: str, biases: bool, readout: tuple[int, ...], dtype: Any
+) -> Network:
+    omega = named(activation)
+    shapes = [*zip(sizes[1:], sizes[:-1], strict=True), (*readout, sizes[-1])]
+
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
+        alpha = x.T
+        for layer, m in zip(params[:-1], sizes, strict=False):
+            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m)))
+        return affine(params[-1], alpha, 1 / math.sqrt(sizes[-1])).T
+
+    return _network.layered(
+        name=_network.title("fully connected", sizes[1:], activation, biases),
+        width=min(sizes[1:]),
+        init=_network.standard_normal(shapes, biases, dtype),
+        forward=forward,
+        kernel=_network.analytic(_neural_tangents.dense_kernel, activation, len(sizes) - 1, biases),
+        d=sizes[0],
+    )
+
+
+def residual(
+    d: int,
+    width: int,
+    depth: int,
+    activation: str = "tanh",
+    *,
+    biases: bool = False,
+    outputs: int | None = None,
+    dtype: Any = None,
+) -> Network:
+    r"""A residual network whose layers add after the activation.
+
+    $\alpha^{(1)} = \omega(W^{(1)}x/\sqrt d + b^{(1)})$ brings the input to width m, then
+    $\alpha^{(l)} = \omega(W^{(l)}\alpha^{(l-1)}/\sqrt m + b^{(l)}) + \alpha^{(l-1)}$ for
+    l = 2, …, L and $f = v^T\alpha^{(L)}/\sqrt m + c$, all parameters N(0, 1) (slide
+    "Architectures").
+
+    Args:
+      d: input dimension.
+      width: m, of all layers.
+      depth: L, at least 1.
+      activation: the name of an odd ω: "erf" or "tanh".
+      biases: whether there are b⁽ˡ⁾ and c.
+      outputs: None for a scalar f, else the number of outputs.
+      dtype: of the parameters; JAX's default floating-point type if None.
+
+    Returns:
+      The network; the same arguments give the same object.
+
+    Raises:
+      TypeError: a size is not a whole number; biases or dtype as in `fully_connected`.
+      ValueError: a size is less than 1, or the activation is unknown or not odd.
+
+    Example:
+      >>> from ntklib import networks
+      >>> network = networks.residual(2, width=4, depth=3)
+      >>> network.parameters  # 4·2 + 2·4·4 + 4
+      44
+    """
+    sizes = [
+        _checks.whole_number(name, size, least=1)
+        for name, size in (("d", d), ("width", width), ("depth", depth))
+    ]
+    if not named(activation).odd:
+        raise ValueError(
+            f"activation must be odd (erf or tanh) in a residual network, got {activation!r}: "
+            "only then does E[ω(u)] = 0 make the two branches uncorrelated, which the analytic "
+            "kernel rests on."
+        )
+    biases = _arguments.flag("biases", biases)
+    readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
+    return _residual(*sizes, activation, biases, readout, kind)
+
+
+@_network.made_by
+def _residual(
+    d: int,
+    m: int,
+    depth: int,
+    activation: str,
+    biases: bool,
+    readout: tuple[int, ...],
+    dtype: Any,
+) -> Network:
+    omega = named(activation)
+    shapes = [(m, d), *[(m, m)] * (depth - 1), (*readout, m)]
+
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
+        alpha = omega.function(affine(params[0], x.T, 1 / math.sqrt(d)))
+        for layer in params[1:-1]:
+            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m))) + alpha
+        return affine(params[-1], alpha, 1 / math.sqrt(m)).T
+
+    return _network.layered(
+        name=_network.title("residual", [m] * depth, activation, biases),
+        width=m,
+        init=_network.standard_normal(shapes, biases, dtype),
+        forward=forward,
+        kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, biases),
+        d=d,
+    )
+
+
+def antisymmetric(network: Network) -> Network:
+    r"""Antisymmetric initialization (ASI): f(·; θ₀) ≡ 0 without changing the tangent kernel.
+
+    $f(x; (\theta, \theta')) = (g(x; \theta) - g(x; \theta'))/\sqrt{2}$ with θ' = θ at the start:
+    the gradients of the two halves have the same Gram matrix, each counted half (Zhang et al.
+    2020, "A type of generalization error induced by initialization in deep neural networks").
+
+    Args:
+      network: g.
+
+    Returns:
+      The network f, with twice the parameters and the width and kernel of g.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import networks
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> params = network.init(jax.random.key(0))
+      >>> network.apply(params, jnp.eye(2)).tolist()
+      [0.0, 0.0]
+    """
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a Network, got a {type(network).__name__}: put init, apply and "
+            "kernel of your own into one."
+        )
+    return _antisymmetric(network)
+
+
+@_network.made_by
+def _antisymmetric(network: Network) -> Network:
+    def init(key: Any) -> PyTree:
+        params = network.init(_arguments.key("key", key))
+        return {"plus": params, "minus": params}
+
+    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
+        difference = network.apply(params["plus"], x) - network.apply(params["minus"], x)
+        return difference / math.sqrt(2)
+
+    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
+        assert network.forward is not None  # noqa: S101  # see below
+        plus, minus = (network.forward(params[half], x, affine) for half in ("plus", "minus"))
+        return (plus - minus) / math.sqrt(2)
+
+    return Network(
+        name=f"{network.name}, antisymmetric",
+        width=network.width,
+        init=init,
+        apply=apply,
+        kernel=network.kernel,
+        forward=None if network.forward is None else forward,
+    )

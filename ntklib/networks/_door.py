@@ -1,0 +1,272 @@
+"""What a user's own function returns or is given: looked at once, before anything is computed.
+
+Shapes and types are found by `jax.eval_shape`, values on arrays that are needed anyway or on a few
+points. Inside jit, where arrays have no values, shapes and types are all that is looked at.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import _checks
+from ntklib.networks import _network
+from ntklib.networks._network import Apply, Kernel, Network, Target
+
+FEW = 8
+"""Points on which a kernel is looked at; half as many are enough for a network."""
+TURN = (1, 1, 0, 1)
+"""Places of points in a second batch, which lacks some and repeats others."""
+FLIPPED = 0.4
+"""The share of a target's values that rounding may change, where it jumps."""
+
+BY_POINT = "pass jax.vmap(target)."
+BY_PAIR = "pass jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."
+BY_INPUT = "pass jax.vmap(network, in_axes=(None, 0))."
+
+
+def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
+    """Returns f* at points of shape (..., d), with the points' leading axes.
+
+    Args:
+      target: f*; whole numbers that it returns become numbers of the points' type.
+      points: where.
+      alone: whether a value must not depend on the other points. It may where all of them are
+        one set, the nodes, that the labels of a data set belong to.
+
+    Raises:
+      TypeError: target is no function, or doesn't return real numbers.
+      ValueError: target returns another shape, NaN or infinite values, or values that depend on
+        the other points.
+    """
+    _function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
+    flat = points.reshape(-1, points.shape[-1])
+    values = _values(target, flat)
+    if alone and not _traced(flat, values):
+        turn = np.arange(len(flat)) // 3  # as many, or what the target calls were compiled anew
+        changed = _changes(values, _values(target, jnp.asarray(np.asarray(flat)[turn])), turn)
+        if np.mean(changed) > FLIPPED:
+            raise ValueError(
+                "target must give a point the same value whatever points are beside it, but the "
+                "values change with them: use fixed numbers in the place of a batch's mean or "
+                "scale; labels of given points are for dynamics.gradient_descent."
+            )
+    return values.reshape(points.shape[:-1])
+
+
+def _values(target: Target, flat: Array) -> Array:
+    values = _array("target", _called("target", target, (flat,), lambda: (flat[0],), BY_POINT))
+    if values.shape != (len(flat),):
+        raise ValueError(
+            f"target must return one number a point, shape ({len(flat)},), but returns shape "
+            f"{values.shape}: index or squeeze away axes of length 1, and fill constants up with "
+            f"jnp.full. If it takes one point at a time, {BY_POINT}"
+        )
+    if values.dtype == bool or jnp.issubdtype(values.dtype, jnp.integer):
+        values = values.astype(flat.dtype)
+    return _checks.real_array("target(x)", values)
+
+
+def gram_of(kernel: Kernel, x1: Array, x2: Array) -> Float[Array, "n k"]:
+    """Returns K(x1, x2).
+
+    Raises:
+      TypeError: kernel is no function, or doesn't return real floating-point numbers.
+      ValueError: kernel returns another shape than (n, k), or NaN or infinite values.
+    """
+    kernel_function(kernel)
+    pair = lambda: (x1[0], x2[0])  # noqa: E731
+    gram = _array("kernel", _called("kernel", kernel, (x1, x2), pair, BY_PAIR))
+    if gram.shape != (len(x1), len(x2)):
+        raise ValueError(
+            f"kernel must return one number a pair of points, shape {(len(x1), len(x2))}, but "
+            f"returns shape {gram.shape}: a row for each x and a column for each x'. "
+            f"If it takes one pair at a time, {BY_PAIR}"
+        )
+    return _checks.real_array("kernel(x, x')", gram)
+
+
+def kernel_function(kernel: Kernel) -> None:
+    """Raises a TypeError unless a kernel is a function."""
+    _function("kernel", kernel, "of two sets of points, (x, x') ↦ Gram matrix")
+
+
+def look_at_kernel(kernel: Kernel, points: Array) -> None:
+    """Raises an error unless a kernel's Gram matrix of a few points is one.
+
+    The analytic kernels of this library are not looked at: they would be compiled for it.
+
+    Raises:
+      TypeError: as `gram_of`.
+      ValueError: as `gram_of`, the matrix is not symmetric positive semidefinite, or its entries
+        depend on other points than their own two.
+    """
+    if isinstance(kernel, _network.Analytic) or _traced(points):
+        return
+    few = np.asarray(points)[np.linspace(0, len(points) - 1, FEW).astype(int)]
+    turn = np.resize(TURN, FEW)
+    some, others = jnp.asarray(few), jnp.asarray(few[turn])
+    gram = _checks.symmetric_positive("kernel(x, x)", gram_of(kernel, some, some))
+    across = gram_of(kernel, some, others)
+    if np.any(_changes(np.asarray(gram).T, np.asarray(across).T, turn)):
+        raise ValueError(
+            "kernel must give a pair of points the same value whatever points are beside them, a "
+            "row for each x and a column for each x', but K(x, x') isn't made of the entries of "
+            "K(x, x): don't take scales from the batch, and don't transpose."
+        )
+
+
+def network_of(build: Callable[[int], Network], width: int) -> Network:
+    """Returns the network of a width, or says that build isn't a function to networks."""
+    _function("network", build, "of the width, m ↦ Network")
+    found = build(width)
+    if not isinstance(found, Network):
+        raise TypeError(
+            "network must be a function of the width, m ↦ Network, but returns a "
+            f"{type(found).__name__}: wrap a network of one width as lambda m: …."
+        )
+    return found
+
+
+def profile_of(profile: Callable[[Array], Any], t: np.ndarray) -> np.ndarray:
+    """Returns g(t), or says what is wrong with it; g may be one number for all t.
+
+    Raises:
+      TypeError: profile is no function, or doesn't return real floating-point numbers.
+      ValueError: profile returns another shape, or NaN or infinite values.
+    """
+    _function("profile", profile, "of t ∈ [−1, 1], t ↦ g(t)")
+    values = _checks.real_array("profile(t)", _array("profile", profile(jnp.asarray(t))))
+    if values.shape not in ((), t.shape):
+        raise ValueError(
+            f"profile must return one number for each t, shape {t.shape}, but returns shape "
+            f"{values.shape}: index or squeeze away axes of length 1."
+        )
+    return np.asarray(values)
+
+
+def one_number_a_point(
+    network: Network | Apply, batched_params: PyTree, points: Array, where: str
+) -> None:
+    """Raises an error, which says where it was evaluated, unless a network has one output."""
+    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
+    shape = (len(points), *outputs_of(network, first, points))
+    if len(shape) > 1:
+        raise ValueError(
+            f"network must return one number a point, shape ({len(points)},) for {where}, but "
+            f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
+        )
+
+
+def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple[int, ...]:
+    """Returns the axes of a network's output for one point: () or (o,).
+
+    Whether points are seen one by one is looked at where the layers aren't known, at parameters
+    beside those given, since a network may be 0 there.
+
+    Raises:
+      TypeError: network is no function, or doesn't return real floating-point numbers.
+      ValueError: network returns no number or row of numbers for each point, or what it returns
+        depends on other points.
+    """
+    apply, forward = _network.functions(network)
+    traced, single = functools.partial(jax.eval_shape, apply), lambda: (params, points[0])
+    found = _called("network", traced, (params, points), single, BY_INPUT)
+    shape = _array("network", found).shape
+    if len(shape) not in (1, 2) or shape[0] != len(points) or 0 in shape:
+        raise ValueError(
+            f"network must return one number a point, shape ({len(points)},), or one for each "
+            f"output, shape ({len(points)}, o), but returns shape {shape}: check its last layer. "
+            f"If it takes one point at a time, {BY_INPUT}"
+        )
+    _checks.form("network(θ, x)", found, None)
+    if forward is None and not _traced(points, *jax.tree.leaves(params)):
+        first, turn = np.asarray(points[: len(TURN)]), np.asarray(TURN)
+        few = first[np.arange(len(TURN)) % len(first)]
+        before, after = (_beside(params, batch, apply=apply) for batch in (few, few[turn]))
+        if np.any(_changes(before, after, turn)):
+            raise ValueError(
+                "network must give a point the same output whatever points are beside it, but "
+                "its outputs change with them: normalize by fixed numbers, as a trained batch "
+                "normalization does, or over each point's own features."
+            )
+    return shape[1:]
+
+
+@functools.partial(jax.jit, static_argnames="apply")
+def _beside(params: PyTree, points: Array, *, apply: Apply) -> Array:
+    """Returns f at parameters that aren't those of a special start."""
+
+    def moved(leaf: Any) -> Array:
+        value = jnp.asarray(leaf)
+        wave = jnp.cos(jnp.arange(value.size, dtype=value.dtype)).reshape(value.shape)
+        return value + 0.1 * (1 + jnp.abs(value)) * wave
+
+    return apply(jax.tree.map(moved, params), points)
+
+
+def _changes(values: Any, again: Any, turn: np.ndarray) -> np.ndarray:
+    """Returns which rows of a second batch differ from those of the first by more than rounding.
+
+    Sums in another order differ by some ε, which cancellation makes larger; a batch's mean or
+    scale changes everything: ⁴√ε is far from both. What isn't finite says nothing.
+    """
+    before, after = np.asarray(values), np.asarray(again)
+    if not (np.all(np.isfinite(before)) and np.all(np.isfinite(after))):
+        return np.zeros(before.shape, bool)
+    eps = float(np.finfo(before.dtype).eps)
+    slack = eps**0.25 * np.max(np.abs(before))
+    return np.abs(after - before[turn]) > slack
+
+
+def _function(name: str, value: Any, form: str) -> None:
+    if not callable(value):
+        shape = getattr(value, "shape", None)
+        got = repr(value)[:60] if shape is None else f"an array of shape {shape}"
+        raise TypeError(f"{name} must be a function {form}, got {got}.")
+
+
+def _called(
+    name: str,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    single: Callable[[], tuple[Any, ...]],
+    remedy: str,
+) -> Any:
+    """Returns what a function returns; where it fails, says of what or how to mend it."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if _is_number(function, single):
+            raise ValueError(f"{name} takes one point at a time: {remedy}") from error
+        shapes = " and ".join(str(each.shape) for each in arguments if hasattr(each, "shape"))
+        error.add_note(f"{name} was called with points of shape {shapes}.")
+        raise
+
+
+def _is_number(function: Callable[..., Any], single: Callable[[], tuple[Any, ...]]) -> bool:
+    """Returns whether a function of one point returns one number."""
+    try:
+        return np.shape(function(*single())) == ()
+    except Exception:  # the first error says more
+        return False
+
+
+def _array(name: str, found: Any) -> Any:
+    """Returns an array, or the shape of one, or says that it is none."""
+    if hasattr(found, "shape"):
+        return found if isinstance(found, jax.Array | jax.ShapeDtypeStruct) else jnp.asarray(found)
+    if not isinstance(found, list | complex | float | int):
+        raise TypeError(f"{name} must return an array, got a {type(found).__name__}.")
+    array = np.asarray(found)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name} must return an array of numbers, got dtype {array.dtype}.")
+    return jnp.asarray(array)
+
+
+def _traced(*arrays: Any) -> bool:
+    return any(isinstance(each, jax.core.Tracer) for each in arrays)

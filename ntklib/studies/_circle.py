@@ -1,0 +1,296 @@
+r"""Networks and kernels on the circle against ideal dynamics: what the named studies call.
+
+The target has the frequencies 0 to 4. Public names are in `studies`.
+"""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from ntklib import dynamics, kernels, measures, networks, spectrum, targets, theory
+from ntklib.dynamics import Trajectory
+from ntklib.measures import Measure
+from ntklib.networks import Kernel, Network, _door
+from ntklib.networks._architectures import ARCHITECTURES, build
+from ntklib.spectrum import Eigensystem
+from ntklib.theory import Comparison
+
+BASE = 20221128
+"""Seed of the key into which a study's seeds are folded."""
+
+TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
+"""f* of all studies, with the frequencies 0 to 4, each with the amplitude 1/2."""
+
+
+OTHER_KERNELS: dict[str, Kernel] = {
+    "K∞ of depth 3": ARCHITECTURES["fully connected, depth 3"](1).kernel,
+    "RBF, ℓ = 1": lambda x1, x2: kernels.rbf(x1, x2, lengthscale=1.0),
+}
+r"""What Theorem 1 is measured with besides a network's own $K^\infty$."""
+
+
+@functools.cache
+def problem(
+    architecture: str, nodes: int, activation: str = "erf"
+) -> tuple[Measure, Eigensystem, Any]:
+    r"""Returns the circle, the eigensystem of $K^\infty$ on its nodes, and $K^\infty$.
+
+    Raises:
+      ValueError: the architecture or the activation is unknown.
+
+    Example:
+      >>> from ntklib import studies
+      >>> circle, system, kernel = studies.problem("fully connected, depth 1", 8)
+      >>> system.functions.shape
+      (8, 8)
+    """
+    kernel = build(architecture, 1, activation).kernel
+    circle, _, system = _operator(kernel, nodes)
+    return circle, system, kernel
+
+
+def _operator(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
+    """Returns the circle, a kernel's Gram matrix on its nodes, and the eigensystem of T_K."""
+    _door.kernel_function(kernel)
+    return _operator_of(kernel, nodes)
+
+
+@functools.cache
+def _operator_of(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
+    _door.look_at_kernel(kernel, measures.circle(nodes).nodes)
+    circle = measures.circle(nodes)
+    gram = _door.gram_of(kernel, circle.nodes, circle.nodes)
+    return circle, gram, spectrum.nystrom(gram, circle)
+
+
+def times_up_to(horizon: float, count: int) -> Float[Array, " s"]:
+    """Returns times from 0.01 to the horizon in equal ratios.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> np.asarray(studies.times_up_to(1.0, 3)).round(6).tolist()
+      [0.01, 0.1, 1.0]
+    """
+    return jnp.geomspace(0.01, horizon, count)
+
+
+def linear_width(
+    point: Mapping[str, Any], seeds: np.ndarray, *,
+    horizon: float, times: int, nodes: int, activation: str = "erf",
+) -> dict[str, Any]:  # fmt: skip
+    r"""Networks of finite width on finite samples, against the ideal dynamics of their $K^\infty$.
+
+    Args:
+      point: `architecture`, `width` m, and `samples` n, ∞ for the circle's own nodes and weights.
+      seeds: each draws an initialization and a sample, independent of the other cells' of the
+        architecture.
+      horizon: the last stopping time T.
+      times: how many stopping times.
+      nodes: of the circle.
+      activation: of the network.
+
+    Returns:
+      Arrays by name. By seed and time, `ratio` is the left side of Corollary 2 over the factor in
+      front of the bracket, at the k where that is largest, `epsilon` its supremum over t ≤ T, and
+      `deviation` is $\|r_T - e^{-T_{K^\infty}T}r_0\|^2_{L^2(\rho)}$. `time` has the times.
+
+    Raises:
+      ValueError: the architecture or the activation is unknown, or samples is no whole number or ∞.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "width": 4, "samples": 8}
+      >>> found = studies.linear_width(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> sorted(found)
+      ['deviation', 'epsilon', 'ratio', 'time']
+    """
+    network = build(point["architecture"], int(point["width"]), activation)
+    return finite_width(
+        networks.antisymmetric(network), point, seeds, horizon=horizon, times=times, nodes=nodes
+    )
+
+
+def finite_width(
+    network: Network, point: Mapping[str, Any], seeds: np.ndarray, *,
+    horizon: float, times: int, nodes: int,
+) -> dict[str, Any]:  # fmt: skip
+    """`linear_width` of any network on the plane that is 0 at the start and has a kernel.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import networks, studies
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> point = {"width": 4, "samples": 8}
+      >>> found = studies.finite_width(network, point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["epsilon"].shape  # seeds, times
+      (2, 12)
+    """
+    circle, _, system = _operator(network.kernel, nodes)
+    stops = times_up_to(horizon, times)
+    flows, _ = _flows(network, circle, stops, point, seeds)
+    return _compared(flows.residuals, circle, stops, system)
+
+
+def kernel_limit(
+    point: Mapping[str, Any], seeds: np.ndarray, *,
+    horizon: float, times: int, nodes: int, activation: str = "erf",
+) -> dict[str, Any]:  # fmt: skip
+    r"""The same at m = ∞: the flow of $K^\infty$ itself; samples must be finite.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "samples": 8}
+      >>> found = studies.kernel_limit(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["deviation"].shape
+      (2, 12)
+    """
+    _, _, kernel = problem(point["architecture"], nodes, activation)
+    return infinite_width(kernel, point, seeds, horizon=horizon, times=times, nodes=nodes)
+
+
+def infinite_width(
+    kernel: Kernel, point: Mapping[str, Any], seeds: np.ndarray, *,
+    horizon: float, times: int, nodes: int,
+) -> dict[str, Any]:  # fmt: skip
+    """`kernel_limit` of any kernel on the plane.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> linear, point = lambda x, y: x @ y.T, {"samples": 8}
+      >>> found = studies.infinite_width(
+      ...     linear, point, np.arange(2), horizon=2.0, times=12, nodes=8
+      ... )
+      >>> found["epsilon"].shape
+      (2, 12)
+    """
+    n = sample_size(point["samples"])
+    if n is None:
+        raise ValueError("samples must be finite at m = ∞, where nothing else is.")
+    circle, _, system = _operator(kernel, nodes)
+    stops = times_up_to(horizon, times)
+    residuals = dynamics.kernel_flows(
+        kernel, TARGET, circle, stops, _keys(seeds, 0, n), n=n, progress=False
+    )
+    return _compared(residuals, circle, stops, system)
+
+
+def theorem_1(
+    point: Mapping[str, Any], seeds: np.ndarray, *,
+    horizon: float, times: int, nodes: int, activation: str = "erf",
+) -> dict[str, Any]:  # fmt: skip
+    """Networks of finite width on finite samples, against the ideal dynamics of several kernels.
+
+    Arguments and errors are those of `linear_width`, and so are the draws.
+
+    Returns:
+      Arrays by name. By seed, kernel and time, `projected_epsilon` and `total_epsilon` are the
+      least ε with which the first and the second inequality of Theorem 1 hold for all t ≤ T. By
+      seed and kernel, `kernel_term` is the other term of the bracket. `kernel` and `time` have the
+      kernels' names and the times.
+
+    Example:
+      >>> import numpy as np
+      >>> from ntklib import studies
+      >>> point = {"architecture": "fully connected, depth 1", "width": 4, "samples": 8}
+      >>> found = studies.theorem_1(point, np.arange(2), horizon=2.0, times=12, nodes=8)
+      >>> found["projected_epsilon"].shape  # seeds, kernels, times
+      (2, 3, 12)
+    """
+    network = networks.antisymmetric(build(point["architecture"], int(point["width"]), activation))
+    stops = times_up_to(horizon, times)
+    runs = against_kernels(network, *_flows(network, measures.circle(nodes), stops, point, seeds))
+    found = {
+        name: jnp.stack([getattr(run, name) for run in runs.values()], axis=1)
+        for name in ("projected_epsilon", "total_epsilon", "kernel_term")
+    }
+    return found | {"kernel": np.asarray(list(runs)), "time": stops}
+
+
+def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dict[str, Comparison]:
+    r"""Holds trajectories on the circle that start at −`TARGET` against kernels: Theorem 1.
+
+    Args:
+      network: the first kernel is its $K^\infty$; it has nothing to do with the others.
+      flows: residuals of shape (b, s, q) at the nodes of `measures.circle(q)`.
+      theta_0: initial parameters, each leaf with a leading axis b.
+
+    Returns:
+      Both sides by name of the kernel.
+
+    Example:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from ntklib import dynamics, measures, networks, studies
+      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
+      >>> circle, times = measures.circle(8), jnp.linspace(0.1, 1.2, 12)
+      >>> flows, params = dynamics.network_flows(
+      ...     network, studies.TARGET, circle, times, jax.random.key(0), draws=2, progress=False
+      ... )
+      >>> list(studies.against_kernels(network, flows, params))
+      ['own K∞', 'K∞ of depth 3', 'RBF, ℓ = 1']
+    """
+    nodes = flows.residuals.shape[-1]
+    operators = {
+        name: _operator(kernel, nodes)
+        for name, kernel in {"own K∞": network.kernel, **OTHER_KERNELS}.items()
+    }
+    circle = measures.circle(nodes)
+    initial = -TARGET(circle.nodes)
+    grams = {name: gram for name, (_, gram, _) in operators.items()}
+    distances = kernels.kernel_distances(network, theta_0, grams, circle)
+    return {
+        name: theory.compare(
+            flows.residuals, initial, flows.times, system,
+            sup_norm=float(jnp.max(jnp.abs(initial))), kernel_distance=distances[name],
+        )
+        for name, (_, _, system) in operators.items()
+    }  # fmt: skip
+
+
+def sample_size(samples: Any) -> int | None:
+    """Returns n, None for ∞."""
+    if samples == math.inf:
+        return None
+    if samples != int(samples):
+        raise ValueError(f"samples must be a whole number or ∞ (inf), got {samples}.")
+    return int(samples)
+
+
+def _keys(seeds: np.ndarray, width: int, samples: int) -> Array:
+    """Returns a key for each seed that no other width or sample size has."""
+    base = jax.random.key(BASE)
+
+    def one(seed: Array) -> Array:
+        key = jax.random.fold_in(base, seed)
+        return jax.random.fold_in(jax.random.fold_in(key, width), samples)
+
+    return jax.vmap(one)(jnp.asarray(seeds, jnp.uint32))
+
+
+def _flows(
+    network: Network, circle: Measure, stops: Array, point: Mapping[str, Any], seeds: np.ndarray
+) -> tuple[Trajectory, PyTree]:
+    n = sample_size(point["samples"])
+    keys = _keys(seeds, int(point["width"]), n or 0)
+    return dynamics.network_flows(network, TARGET, circle, stops, keys, n=n, progress=False)
+
+
+def _compared(
+    residuals: Float[Array, "b s q"], circle: Measure, stops: Array, system: Eigensystem
+) -> dict[str, Any]:
+    both = theory.compare(residuals, -TARGET(circle.nodes), stops, system)
+    # At ε = 1 the right side is the factor in front of the bracket itself.
+    ratio = jnp.max(both.projected / both.projected_bound(1.0), axis=-1)
+    return {
+        "ratio": ratio, "epsilon": both.projected_epsilon, "deviation": both.total, "time": stops,
+    }  # fmt: skip

@@ -1,0 +1,207 @@
+"""Where cells are computed: in this process, or by the workers of a Dask scheduler.
+
+Dask keeps the queue, sends cells to workers as they get free, and gives those of a worker that
+died to another one. What comes back is dropped on the cluster before it is saved here: of a
+result that somebody still holds, Dask would make a new copy when its worker dies.
+"""
+
+import contextlib
+import queue
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ntklib import _device, _fingerprint
+from ntklib.studies import _cells, _memory
+from ntklib.studies._cells import Task
+from ntklib.studies._store import Arrays
+
+Results = Generator[tuple[int, Arrays], None, None]
+
+CONNECT = 5.0
+"""Seconds to reach a scheduler."""
+WORKERS = 30.0
+"""Seconds until it has a worker."""
+PATIENCE = 1.0
+"""Seconds between two looks at whether the scheduler is still there."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Who computes cells.
+
+    Attributes:
+      device: the kind of device it has.
+      memory: bytes that are there for one cell.
+      results: tasks ↦ the index of each and its arrays, in the order in which they are done.
+    """
+
+    device: str
+    memory: float
+    results: Callable[[Sequence[Task]], Results]
+
+
+@contextlib.contextmanager
+def pool(scheduler: str | None) -> Iterator[Pool]:
+    """Opens a pool: this process, or the workers of the scheduler at an address.
+
+    Raises:
+      ConnectionError: the scheduler can't be reached, or has no workers.
+      ImportError: `distributed` is not installed.
+      RuntimeError: workers have another ntklib, other packages, or different kinds of device.
+      ValueError: the address is none.
+    """
+    if scheduler is None:
+        yield Pool(
+            _device.kind(),
+            float(_device.available()),
+            lambda tasks: ((i, _cells.evaluate(task)) for i, task in enumerate(tasks)),
+        )
+        return
+    _reach(scheduler)
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ImportError(
+            "a study on a cluster needs the package distributed: pip install distributed."
+        ) from None
+    client = _within(CONNECT, lambda: Client(scheduler, timeout=CONNECT, set_as_default=False))
+    if not isinstance(client, Client):
+        raise ConnectionError(f"there is no Dask scheduler at {scheduler}: {client}.")
+    with client:
+        found = _workers(client, scheduler)
+        yield Pool(
+            device=found[0]["device"],
+            memory=min(worker["memory"] for worker in found),
+            results=lambda tasks: _results(client, tasks),
+        )
+
+
+def _reach(address: str) -> None:
+    """Opens and closes a connection: Dask itself would wait forever for an unknown name."""
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or not port:
+        raise ValueError(
+            f"scheduler must be an address such as tcp://127.0.0.1:8786, got {address!r}."
+        )
+    try:
+        socket.create_connection((host, port), timeout=CONNECT).close()
+    except OSError as problem:
+        raise ConnectionError(
+            f"there is no Dask scheduler at {address}: {problem}. Start one with "
+            f"`dask scheduler --port {port}`, or leave the address away to compute here."
+        ) from None
+
+
+def _within(seconds: float, make: Callable[[], Any]) -> Any:
+    """Returns what is made, or the error; Dask has no limit of its own for all that can hang."""
+    found: list[Any] = [f"it has not answered for {seconds:g} s"]
+
+    def attempt() -> None:
+        try:
+            found.append(make())
+        except Exception as problem:  # whatever Dask makes of an address
+            found.append(problem)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[-1]
+
+
+def describe(dask_worker: Any) -> dict[str, Any]:
+    """Says, in a worker, what it computes with."""
+    memory = _device.available()
+    limit = dask_worker.memory_manager.memory_limit
+    if limit:
+        memory = min(memory, int(limit))
+    return {
+        "library": _fingerprint.library(),
+        "versions": _fingerprint.versions(),
+        "device": _device.kind(),
+        "memory": memory / dask_worker.state.nthreads,
+    }
+
+
+def _workers(client: Any, address: str) -> list[dict[str, Any]]:
+    """Returns what every worker computes with, once it is the same."""
+    try:
+        client.wait_for_workers(1, timeout=WORKERS)
+    except TimeoutError:
+        raise ConnectionError(
+            f"the Dask scheduler at {address} has had no worker for {WORKERS:g} s: start some "
+            f"with `dask worker {address} --nthreads 1`."
+        ) from None
+    try:
+        found = client.run(describe)
+    except Exception as problem:
+        raise RuntimeError(
+            f"a worker of {address} can't run ntklib ({type(problem).__name__}: {problem}): "
+            "install it there, with the same packages as here."
+        ) from problem
+    if not found:
+        raise ConnectionError(f"the Dask scheduler at {address} has lost its workers: start some.")
+    for worker, state in found.items():
+        if state["library"] != _fingerprint.library():
+            raise RuntimeError(
+                f"the worker {worker} has another ntklib or other packages than this process: "
+                f"{_difference(state['versions'])}. Give both the same, and start it anew."
+            )
+    kinds = {state["device"]: worker for worker, state in found.items()}
+    if len(kinds) > 1:
+        named = ", ".join(f"{kind} ({worker})" for kind, worker in kinds.items())
+        raise RuntimeError(
+            f"the workers have different devices, {named}, whose results differ by rounding: "
+            "use workers of one kind."
+        )
+    return list(found.values())
+
+
+def _difference(theirs: dict[str, str]) -> str:
+    ours = _fingerprint.versions()
+    differ = [
+        f"{name} {theirs.get(name)}, here {ours[name]}"
+        for name in ours
+        if ours[name] != theirs.get(name)
+    ]
+    return ", ".join(differ) or "its sources differ, the packages' versions don't"
+
+
+def _results(client: Any, tasks: Sequence[Task]) -> Results:
+    from distributed import KilledWorker
+
+    waiting = {
+        client.submit(_cells.evaluate_elsewhere, task, pure=False): index
+        for index, task in enumerate(tasks)
+    }
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for future in waiting:
+        future.add_done_callback(done.put)
+    while waiting:
+        try:
+            future = done.get(timeout=PATIENCE)
+        except queue.Empty:
+            future = None
+        if client.status != "running":
+            raise ConnectionError(
+                "the Dask scheduler is gone. What had come back is saved: the same study goes on "
+                "from there."
+            )
+        if future is not None:
+            index = waiting.pop(future)
+            try:
+                arrays = future.result()
+            except KilledWorker:
+                raise RuntimeError(
+                    f"the cell {_memory.label(tasks[index].point)} ended every worker that tried "
+                    "it, most likely for lack of memory: lower the batch, or see the workers' logs."
+                ) from None
+            future.release()  # before it is saved: see above
+            yield index, arrays

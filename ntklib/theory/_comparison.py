@@ -1,0 +1,177 @@
+r"""Both sides of Theorem 1 and Corollary 2 along trajectories, and the least ε."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ntklib import _checks, _shown
+from ntklib.dynamics import damping_factor, ideal_flow
+from ntklib.spectrum import Eigensystem
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    r"""Both sides of the two inequalities along trajectories; axes b count draws.
+
+    Attributes:
+      times: t > 0, shape (s,).
+      projected: $\|P_k(r_t - e^{-T_K t}r_0)\|^2$, shape (b, s, k).
+      total: $\|r_t - e^{-T_K t}r_0\|^2$, shape (b, s).
+      damping: $[(1 - e^{-\sigma_k t})/\sigma_k]^2$ in units of time squared, shape (s, k).
+      kernel_term: $4\|f^*\|_\infty^2\|K - K_0\|^2$, shape (b,); 0 in Corollary 2.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures, spectrum, theory
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle, times = measures.circle(8), jnp.array([0.5, 1.0])
+      >>> system = spectrum.circle(poisson, circle)
+      >>> start = -circle.nodes[:, 0]
+      >>> residuals = dynamics.ideal_flow(system, start, times) + 0.1  # off by 0.1 along φ₁ = 1
+      >>> both = theory.compare(residuals, start, times, system)
+      >>> np.asarray(both.total).round(6).tolist()
+      [0.01, 0.01]
+      >>> epsilon = 1.0001 * float(both.projected_epsilon[-1])
+      >>> bool(np.all(both.projected <= both.projected_bound(epsilon)))
+      True
+      >>> both
+      Comparison(s=2, k=7, t 0.5 to 1, ε̂(T) 0.06459)
+    """
+
+    times: Float[Array, " s"]
+    projected: Float[Array, "*b s k"]
+    total: Float[Array, "*b s"]
+    damping: Float[Array, "s k"]
+    kernel_term: Float[Array, "*b"]
+
+    def __repr__(self) -> str:
+        *draws, s, k = self.projected.shape
+        least = _shown.span(self.projected_epsilon[..., -1])
+        axes = "".join(f"draws={b}, " for b in draws)
+        return f"Comparison({axes}s={s}, k={k}, t {_shown.span(self.times)}, ε̂(T) {least})"
+
+    def projected_bound(self, epsilon: float) -> Float[Array, "*b s k"]:
+        """Returns the right side of the first inequality at ε = `epsilon`."""
+        bracket = self.kernel_term[..., None, None] + epsilon
+        return bracket * _with_rank(self.damping, self.projected.ndim)
+
+    def total_bound(self, epsilon: float) -> Float[Array, "*b s"]:
+        """Returns the right side of the second inequality at ε = `epsilon`."""
+        return (self.kernel_term[..., None] + epsilon) * _with_rank(self.times**2, self.total.ndim)
+
+    @property
+    def projected_epsilon(self) -> Float[Array, "*b s"]:
+        r"""The least ε for which the first inequality holds at all t ≤ T and all k, for each T.
+
+        $\hat\epsilon = \sup_{t\le T,k} \|P_k(r_t - e^{-T_K t}r_0)\|^2 /
+        [(1-e^{-\sigma_k t})/\sigma_k]^2 - 4\|f^*\|^2_\infty\|K-K_0\|^2$. Negative where the first
+        term of the bracket is more than enough.
+        """
+        ratio = self.projected / _with_rank(self.damping, self.projected.ndim)
+        return _running_supremum(jnp.max(ratio, axis=-1)) - self.kernel_term[..., None]
+
+    @property
+    def total_epsilon(self) -> Float[Array, "*b s"]:
+        """The least ε for which the second inequality holds at all t ≤ T, for each T."""
+        ratio = self.total / _with_rank(self.times**2, self.total.ndim)
+        return _running_supremum(ratio) - self.kernel_term[..., None]
+
+
+def compare(
+    residuals: Float[Array, "*b s q"],
+    initial: Float[Array, " q"],
+    times: Float[Array, " s"],
+    eigensystem: Eigensystem,
+    *,
+    sup_norm: float | None = None,
+    kernel_distance: Float[Array, "*b"] | None = None,
+) -> Comparison:
+    r"""Compares trajectories with the ideal dynamics of a kernel K.
+
+    Args:
+      residuals: r_t at the nodes, shape (b, s, q) or (s, q).
+      initial: r₀ at the nodes, shape (q,); −f* with antisymmetric initialization.
+      times: t > 0, strictly increasing, shape (s,).
+      eigensystem: of T_K. Modes beyond those given are taken to have eigenvalue 0.
+      sup_norm: ‖f*‖_∞, for Theorem 1.
+      kernel_distance: ‖K − K₀‖_{L²(ρ⊗ρ)} of each draw, shape (b,) or (), for Theorem 1. Without
+        it the bracket is ε alone, which is Corollary 2 when $K = K^\infty$.
+
+    Returns:
+      Both sides.
+
+    Raises:
+      TypeError: the arrays are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, times that start at 0, only one of
+        sup_norm and kernel_distance, a negative kernel_distance, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import numpy as np
+      >>> from ntklib import dynamics, measures, spectrum, theory
+      >>> poisson = lambda x, y: 0.75 / (1.25 - x @ y.T)  # its eigenvalues are 2⁻ʲ
+      >>> circle, times = measures.circle(8), jnp.array([0.5, 1.0])
+      >>> system = spectrum.circle(poisson, circle)
+      >>> start = -circle.nodes[:, 0]
+      >>> ideal = dynamics.ideal_flow(system, start, times)
+      >>> theory.compare(ideal, start, times, system).total.tolist()
+      [0.0, 0.0]
+      >>> still = theory.compare(start[None].repeat(2, axis=0), start, times, system)
+      >>> bool(np.all(still.total_epsilon > 0))
+      True
+    """
+    _checks.require_x64("A difference of trajectories")
+    trajectory = _checks.real_array("residuals", residuals)
+    ts = _checks.increasing_times(times)
+    if float(ts[0]) == 0:
+        raise ValueError("times must start after 0, where both sides vanish: drop t = 0.")
+    q = eigensystem.functions.shape[1]
+    if trajectory.shape[-2:] != (ts.shape[0], q):
+        raise ValueError(
+            f"residuals must have the axes (..., times, nodes) with {ts.shape[0]} times and {q} "
+            f"nodes, got shape {trajectory.shape}."
+        )
+    draws = trajectory.shape[:-2]
+    ideal = ideal_flow(eigensystem, initial, ts)
+    deviation = trajectory - _with_rank(ideal, trajectory.ndim)
+    return Comparison(
+        times=ts,
+        projected=jnp.cumsum(eigensystem.coefficients(deviation) ** 2, axis=-1),
+        total=eigensystem.measure.inner(deviation, deviation),
+        damping=damping_factor(eigensystem.values, ts) ** 2,
+        kernel_term=_kernel_term(sup_norm, kernel_distance, draws),
+    )
+
+
+def _kernel_term(
+    sup_norm: float | None, kernel_distance: Array | None, draws: tuple[int, ...]
+) -> Array:
+    if (sup_norm is None) != (kernel_distance is None):
+        missing = "sup_norm" if sup_norm is None else "kernel_distance"
+        raise ValueError(
+            f"{missing} is missing: Theorem 1 needs both sup_norm and kernel_distance, "
+            "Corollary 2 neither."
+        )
+    if sup_norm is None:
+        return jnp.zeros(draws)
+    distance = _checks.real_array("kernel_distance", kernel_distance)
+    if distance.shape != draws:
+        raise ValueError(
+            f"kernel_distance must have one entry a draw, shape {draws}, got {distance.shape}."
+        )
+    if float(jnp.min(distance)) < 0:
+        raise ValueError(
+            f"kernel_distance must not be negative, got {float(jnp.min(distance)):.3g}: "
+            "pass the norm from kernels.distance, not a difference."
+        )
+    return 4 * _checks.positive("sup_norm", sup_norm) ** 2 * distance**2
+
+
+def _with_rank(array: Array, ndim: int) -> Array:
+    return array.reshape((1,) * (ndim - array.ndim) + array.shape)
+
+
+def _running_supremum(values: Float[Array, "*b s"]) -> Float[Array, "*b s"]:
+    return jnp.maximum.accumulate(values, axis=-1)

@@ -1,0 +1,202 @@
+r"""What each work compared with asks of width and samples; the public name is in `theory`.
+
+The rows are those of Montúfar's talk of March 2024, slides "Comparison to other works", and of
+Bowman and Montúfar 2022b. Constants are hidden by Ω, constants and powers of logarithms by Ω̃: a
+`Growth` has neither, and so compares with itself at another point, not with a width.
+"""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ntklib.theory._asymptotics import Growth
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row of the comparison.
+
+    Attributes:
+      key: by which the row is found.
+      work: who and when.
+      statement: which of its statements.
+      controls: what is controlled.
+      where: on all of X or on the training set; empty where the source of the row doesn't say.
+      width: how m has to grow.
+      samples: how n has to grow; None where the source of the row states nothing.
+      stopping_time: whether there is one, and which.
+      regime: how m, n and p relate.
+      architectures: to which it applies, as far as the source of the row says.
+      source: of the row.
+    """
+
+    key: str
+    work: str
+    statement: str
+    controls: str
+    where: str
+    width: Growth
+    samples: Growth | None
+    stopping_time: str
+    regime: str
+    architectures: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """All rows, found by their key, in the order of the table that it shows in a notebook.
+
+    Attributes:
+      works: the rows.
+    """
+
+    works: tuple[Work, ...]
+
+    def __iter__(self) -> Iterator[Work]:
+        return iter(self.works)
+
+    def __getitem__(self, key: str) -> Work:
+        for work in self.works:
+            if work.key == key:
+                return work
+        raise KeyError(f"key must be one of {', '.join(work.key for work in self.works)}: {key!r}.")
+
+    def _repr_html_(self) -> str:
+        head = ("work", "controls", "width m", "samples n", "stopping time", "regime, networks")
+        rows = "".join(_row("td", _cells(work)) for work in self.works)
+        style = "font-size:0.8em;line-height:1.35"  # six columns have to fit beside the margin
+        table = f"<thead>{_row('th', head)}</thead><tbody>{rows}</tbody>"
+        return f'<table style="{style}">{table}</table>'
+
+
+def _cells(work: Work) -> tuple[str, ...]:
+    def sized(growth: Growth | None) -> str:
+        if growth is None:
+            return "not stated"
+        # The class by which the book's MathJax, which skips all else, finds formulas.
+        return rf'<span class="math">\({growth.latex()}\)</span>'
+
+    text = {
+        name: html.escape(getattr(work, name))
+        for name in (
+            "work", "statement", "controls", "where", "stopping_time", "regime", "architectures",
+        )
+    }  # fmt: skip
+    return (
+        f"<strong>{text['work']}</strong>, {text['statement']}",
+        text["controls"] + (f", on {text['where']}" if work.where else ""),
+        sized(work.width),
+        sized(work.samples),
+        text["stopping_time"],
+        f"{text['regime']}; {text['architectures']}",
+    )
+
+
+def _row(tag: str, cells: tuple[str, ...]) -> str:
+    style = "text-align:left;vertical-align:top;padding:0.35em 0.3em;border-top:1px solid #8888"
+    return "<tr>" + "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in cells) + "</tr>"
+
+
+_TALK = "Montúfar 2024, slide “Comparison to other works”"
+_DEEP = "any depth: fully connected, convolutional, residual"
+_POLYNOMIAL = Growth(polynomial="n", logarithms=False)
+
+requirements = Requirements((
+    Work(
+        key="theorem-1",
+        work="Bowman and Montúfar 2022b",
+        statement="Theorem 1, Corollary 2",
+        controls="distance to the ideal dynamics",
+        where="all of X",
+        width=Growth(({"T": 4, "epsilon": -2},)),
+        samples=Growth(({"T": 2, "epsilon": -2},)),
+        stopping_time="any T",
+        regime="m ∼ n is enough",
+        architectures=_DEEP,
+        source="Bowman and Montúfar 2022b, Theorem 1 and Corollary 2",
+    ),
+    Work(
+        key="corollary-5",
+        work="Bowman and Montúfar 2022b",
+        statement="Corollary 5",
+        controls="top k eigenfunctions learned to ε",
+        where="all of X",
+        width=Growth(({"sigma": -8, "epsilon": -2},)),
+        samples=Growth(({"sigma": -6, "epsilon": -2},)),
+        stopping_time="T ∼ 1/σₖ",
+        regime="m, n polynomial in 1/σₖ",
+        architectures=_DEEP,
+        source="Bowman and Montúfar 2022b, Corollary 5",
+    ),
+    Work(
+        key="underparameterized",
+        work="Bowman and Montúfar 2022a",
+        statement="a version of Corollary 2",
+        controls="distance to the ideal dynamics",
+        where="all of X",
+        width=Growth(({"T": 2, "epsilon": -1},)),
+        samples=Growth(({"p": 1, "T": 2, "epsilon": -1},)),
+        stopping_time="any T",
+        regime="underparameterized, n ≫ p",
+        architectures="shallow",
+        source=_TALK,
+    ),
+    Work(
+        key="linearization",
+        work="Lee et al. 2019; Arora et al. 2019b; Jin and Montúfar 2023",
+        statement="linearization",
+        controls="distance to the linearized network; loss → 0; ‖θₜ − θ₀‖ bounded",
+        where="",
+        width=_POLYNOMIAL,
+        samples=None,
+        stopping_time="none",
+        regime="overparameterized",
+        architectures="any depth (Lee et al.), two layers (Jin and Montúfar)",
+        source=_TALK,
+    ),
+    Work(
+        key="training-set",
+        work="Arora et al. 2019a; Basri et al. 2020",
+        statement="spectral bias on the sample",
+        controls="residual along the Gram matrix's eigenvectors",
+        where="the training set",
+        width=_POLYNOMIAL,
+        samples=None,
+        stopping_time="none",
+        regime="overparameterized",
+        architectures="two layers (Arora et al.)",
+        source=_TALK,
+    ),
+    Work(
+        key="cutoff",
+        work="Cao et al. 2021",
+        statement="spectral bias up to a cutoff eigenvalue",
+        controls="residual along the top k eigenvectors of the Gram matrix",
+        where="the training set",
+        width=Growth(({"sigma": -14}, {"epsilon": -6}), logarithms=False),
+        samples=None,
+        stopping_time="not stated",
+        regime="width free of n",
+        architectures="shallow ReLU",
+        source=_TALK,
+    ),
+))  # fmt: skip
+r"""The comparison with other works, row by row, as the table that a notebook shows.
+
+Iterate over the rows, or take one by its `key`. A row says what a work controls and where, and how
+width m and samples n have to grow: `width` and `samples`, which evaluate to numbers with all
+constants and logarithms set to 1.
+
+Example:
+  >>> from ntklib import theory
+  >>> [row.key for row in theory.requirements][:2]
+  ['theorem-1', 'corollary-5']
+  >>> row = theory.requirements["theorem-1"]
+  >>> print(row.width.latex())
+  \tilde\Omega(T^{4}/\epsilon^{2})
+  >>> row.samples.exponent("T")
+  2
+  >>> round(row.width(T=10, epsilon=0.1))
+  1000000
+"""

@@ -1,0 +1,176 @@
+"""Every chapter, executed at scale `quick` on each platform, and the strict book made of them."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import books
+import browser
+import markup
+import nbformat
+import papermill
+import pytest
+import yaml
+from nbclient.exceptions import DeadKernelError
+from places import ROOT
+
+from companion import execution, pdf, recorded
+from ntklib.book.claims import collect
+
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PARAMETERS = {"scale": "quick", "seed": 0}
+# Seconds. A chapter takes 30 to 60 on two idle cores, and took 270 on two that five processes
+# shared; what doesn't end by then hangs.
+LIMIT = 360
+# What JAX_PLATFORMS calls them.
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
+CLAIMS = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["companion_claims"]
+
+pytestmark = pytest.mark.chapter
+
+
+@functools.cache
+def obstacle(platform: str) -> str:
+    """Returns why JAX can't use a platform here, nothing if it can.
+
+    It asks in another process, since JAX settles on its platforms once and for all.
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import jax; jax.devices({platform!r})"],
+        env={name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stderr.strip().splitlines()[-1] if answer.returncode else ""
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the notebooks that this module's tests execute on a CPU."""
+    return tmp_path_factory.mktemp("executed")
+
+
+def execute(source: Path, target: Path) -> float:
+    """Executes a notebook within the limit and returns how many seconds that took."""
+    start = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=PARAMETERS,
+            kernel_name="python3",
+            cwd=source.parent,
+            progress_bar=False,
+            start_timeout=60,
+            execution_timeout=LIMIT,
+        )
+    except DeadKernelError as problem:
+        cells = nbformat.read(target, as_version=4).cells
+        # papermill says "completed" of the cells after it, too, but not when they began.
+        begun = [cell.metadata.papermill.start_time is not None for cell in cells]
+        last = max(index for index, each in enumerate(begun) if each)
+        problem.add_note(f"In {source.name} {execution.death(last + 1, cells[last].source)}")
+        raise
+    return time.monotonic() - start
+
+
+def warnings_in(path: Path) -> list[str]:
+    """Returns the warnings that an executed notebook printed: the book would hide them."""
+    streams = [
+        output.text
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    return [text for text in streams if re.search(r"\bwarn|\berror", text, re.IGNORECASE)]
+
+
+def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
+    books.deadly(tmp_path / "deadly.ipynb")
+    with pytest.raises(DeadKernelError) as found:
+        execute(tmp_path / "deadly.ipynb", tmp_path / "executed.ipynb")
+    (note,) = found.value.__notes__
+    # papermill puts its parameters into a cell behind those of the notebook.
+    begin = "In deadly.ipynb the kernel died while it ran cell 5, which begins\n\n    x = 1\n"
+    assert note.startswith(begin)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapter(
+    source: Path,
+    platform: str,
+    executed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if reason := obstacle(platform):
+        pytest.skip(reason)
+    monkeypatch.setenv("JAX_PLATFORMS", PLATFORMS[platform])
+    assert set(PARAMETERS) <= set(papermill.inspect_notebook(source))
+    target = (executed if platform == "cpu" else tmp_path) / source.name
+    seconds = execute(source, target)
+    assert seconds < LIMIT
+    assert not warnings_in(target)
+    docname = f"chapters/{source.stem}"
+    claims = collect([target])
+    assert recorded.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
+    assert {claim["scale"] for claim in claims} == {"quick"}
+    assert {claim["device"] for claim in claims}
+
+
+@pytest.fixture(scope="module")
+def site(executed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The strict book of the notebooks that the tests above executed; its folder of pages."""
+    missing = [path.stem for path in NOTEBOOKS if not (executed / path.name).exists()]
+    if missing:
+        pytest.skip(f"not executed before this test: {', '.join(missing)}")
+    root = tmp_path_factory.mktemp("book")
+    for name in ("_ext", "_static", "chapters"):
+        shutil.copytree(ROOT / name, root / name)
+    shutil.copytree(executed, root / "chapters", dirs_exist_ok=True)
+    for name in ("_toc.yml", "CITATION.cff"):
+        shutil.copy(ROOT / name, root)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    config["execute"]["execute_notebooks"] = "off"
+    (root / "_config.yml").write_text(yaml.safe_dump(config))
+    program = Path(sys.executable).with_name("jupyter-book")
+    answer = subprocess.run(
+        [program, "build", "--all", "-W", "--keep-going", "."],
+        cwd=root,
+        env={**os.environ, "NTKLIB_SCALE": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return root / "_build" / "html"
+
+
+def test_book_of_the_executed_chapters(site: Path) -> None:
+    """Text, links, citations, figures and claims of all chapters, as strict as `make book`."""
+    claims = json.loads((site.parent / "claims.json").read_text())
+    assert {claim["id"] for claim in claims} == {i for ids in CLAIMS.values() for i in ids}
+    for page in (site / "chapters").glob("*.html"):
+        # A fence that the parser didn't recognise is shown as text, without a warning.
+        assert not re.search(r"\{(prf:|exercise|solution|cite|numref|doc)", page.read_text()), page
+    pages = {path.stem for path in (site / "chapters").glob("*.html")}
+    assert pages >= {path.stem for path in NOTEBOOKS} | {"index", "notation", "bibliography"}
+    assert markup.links(site) == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(pdf.chromium() is None, reason="no Chromium here (see test_browser.py)")
+def test_pages_with_sliders_have_no_problem(site: Path) -> None:
+    """Two of them, and the claims; `make browser-test` inspects every page."""
+    slides = [path.stem for path in NOTEBOOKS if "SliderFigure" in path.read_text(encoding="utf-8")]
+    assert len(slides) >= 6
+    pages = [f"chapters/{name}" for name in ("index", "claims", slides[-1])]
+    assert browser.problems(site, pages=pages, inspected=("chapters/index",)) == []

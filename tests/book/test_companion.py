@@ -1,0 +1,187 @@
+"""The Sphinx extension's pure parts. `test_builds.py` tests it in real builds."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import books
+import nbformat
+import pytest
+from docutils.utils import new_document
+from myst_nb.core.config import NbParserConfig
+from myst_nb.core.execute import ExecutionError, create_client
+from myst_nb.core.loggers import DocutilsDocLogger
+from sphinx.errors import ExtensionError
+
+from companion import execution, recorded
+
+VERSIONS = {"python": "3.11.7", "jax": "0.10.2"}
+
+
+def library(root: Path, files: Mapping[str, str]) -> Path:
+    for name, content in files.items():
+        path = root / "ntklib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+
+
+FILES = {"a.py": "x = 1\n", "sub/b.py": "y = 2\n"}
+
+
+def test_fingerprint_depends_on_content_alone(tmp_path: Path) -> None:
+    one = library(tmp_path / "one", FILES)
+    two = library(tmp_path / "two", dict(reversed(FILES.items())))
+    assert execution.fingerprint(one, VERSIONS) == execution.fingerprint(two, VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("files", "versions"),
+    [
+        ({**FILES, "a.py": "x = 2\n"}, VERSIONS),
+        ({**FILES, "sub/b.py": "y = 3\n"}, VERSIONS),
+        ({**FILES, "c.py": ""}, VERSIONS),
+        ({"a.py": FILES["a.py"], "b.py": FILES["sub/b.py"]}, VERSIONS),
+        (FILES, {**VERSIONS, "jax": "0.10.3"}),
+        (FILES, {**VERSIONS, "python": "3.12.1"}),
+    ],
+    ids=["line", "line below", "file", "place", "jax", "python"],
+)
+def test_fingerprint_notices_a_change(
+    tmp_path: Path, files: dict[str, str], versions: dict[str, str]
+) -> None:
+    before = execution.fingerprint(library(tmp_path / "before", FILES), VERSIONS)
+    after = execution.fingerprint(library(tmp_path / "after", files), versions)
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = 1  # one\n",
+        '"""A module."""\n\n\nx = 1\n"""One."""\n',
+        "x = \\\n    1\n",
+    ],
+    ids=["comment", "docstrings", "lines"],
+)
+def test_what_computes_nothing_runs_nothing_again(tmp_path: Path, text: str) -> None:
+    before = execution.fingerprint(library(tmp_path / "before", FILES), VERSIONS)
+    after = library(tmp_path / "after", {**FILES, "a.py": text, "__main__.py": "print()\n"})
+    assert execution.fingerprint(after, VERSIONS) == before
+
+
+def test_fingerprint_ignores_other_files(tmp_path: Path) -> None:
+    root = library(tmp_path, FILES)
+    before = execution.fingerprint(root, VERSIONS)
+    (root / "ntklib" / "a.pyc").write_text("compiled")
+    assert execution.fingerprint(root, VERSIONS) == before
+
+
+def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    versions = execution.environment()
+    assert versions["platforms"] == "cpu"
+    assert versions["jax"] != "absent"
+    assert versions["python"].startswith("3.")
+
+
+def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:
+    cells = [nbformat.v4.new_code_cell(s, metadata={"tags": list(tags)}) for s in sources]
+    return str(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+
+
+def test_at_scale_replaces_the_parameter_and_keeps_the_rest() -> None:
+    changed = execution.at_scale(notebook('scale = "book"  # or quick\nseed = 0'), "full")
+    (cell,) = json.loads(changed)["cells"]
+    assert "".join(cell["source"]) == 'scale = "full"  # or quick\nseed = 0'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        notebook("seed = 0"),
+        notebook('scale = "book"', tags=()),
+        notebook('scale = "book"\nscale = "quick"'),
+    ],
+    ids=["absent", "untagged", "twice"],
+)
+def test_at_scale_needs_exactly_one_parameter(text: str) -> None:
+    with pytest.raises(ExtensionError, match="expected one line `scale"):
+        execution.at_scale(text, "quick")
+
+
+def claim(name: str, verdict: str = "holds", note: str = "") -> dict[str, Any]:
+    return {"id": name, "verdict": verdict, "note": note}
+
+
+@pytest.mark.parametrize("verdict", recorded.HOLDS)
+def test_audit_accepts_what_holds(verdict: str) -> None:
+    assert recorded.audit({"one": [claim("a", verdict)], "two": []}, {"one": ["a"]}) == []
+
+
+def test_audit_lets_a_refuted_claim_stand_when_it_is_explained() -> None:
+    explained = claim("a", "refuted", note="The sample was too small for the asymptotics.")
+    assert recorded.audit({"one": [explained]}, {"one": ["a"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        ({}, "one did not record the claim 'a'"),
+        ({"one": []}, "one did not record the claim 'a'"),
+        ({"one": [claim("a"), claim("b")]}, "one recorded the claim 'b', which"),
+        ({"one": [claim("a")], "two": [claim("b")]}, "two recorded the claim 'b', which"),
+        ({"one": [claim("a"), claim("a")]}, "the claim 'a' was recorded 2 times"),
+        ({"one": [claim("a", "refuted")]}, "'a' of one has the verdict 'refuted'"),
+    ],
+)
+def test_audit_names_the_problem(found: dict[str, list[Any]], problem: str) -> None:
+    (message,) = recorded.audit(found, {"one": ["a"]})
+    assert problem in message
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.123456, "0.123"),
+        (-1.5e-12, "-1.5e-12"),
+        (8, "8"),
+        ([0.25, 1.0], "[0.25, 1]"),
+        ({"low": 0.5, "high": 2.0}, "low 0.5, high 2"),
+        ("∝ 1/m", "∝ 1/m"),
+    ],
+)
+def test_shown(value: Any, text: str) -> None:
+    assert recorded.shown(value) == text
+
+
+def test_inline_separates_formulas_from_text() -> None:
+    nodes = recorded.inline(r"rate of $\hat\epsilon$ in $m$, at $t \le T$")
+    assert [(type(node).__name__, node.astext()) for node in nodes] == [
+        ("Text", "rate of "),
+        ("math", r"\hat\epsilon"),
+        ("Text", " in "),
+        ("math", "m"),
+        ("Text", ", at "),
+        ("math", r"t \le T"),
+    ]
+
+
+def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
+    path = tmp_path / "page.ipynb"
+    books.deadly(path)
+    notebook = nbformat.read(path, as_version=4)
+    config = NbParserConfig(
+        execution_mode="cache",
+        execution_cache_path=str(tmp_path / "cache"),
+        execution_raise_on_error=True,
+    )
+    for _ in range(2):  # builds in one process share myst-nb
+        execution.name_deadly_cells()
+    client = create_client(notebook, str(path), config, DocutilsDocLogger(new_document("page")))
+    with pytest.raises(ExecutionError, match="page.ipynb") as found, client:
+        pass
+    reason = str(found.value.__cause__)
+    assert reason.startswith("the kernel died while it ran cell 4, which begins\n\n    x = 1\n")
+    assert "make book SCALE=quick" in reason

@@ -1,0 +1,205 @@
+"""Gradient descent against closed forms, against NumPy loops, and against the flow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from cases import points
+from refusals import refused
+
+from ntklib import _device, dynamics, measures, networks
+from ntklib.dynamics import Descent, _meter
+from ntklib.targets import FourierSum
+
+STEPS = np.asarray([0, 1, 2, 7, 40])
+SMALL = networks.fully_connected(2, (5,), "tanh", biases=True)
+CIRCLE = measures.circle(12)
+TARGET = FourierSum((1, 2), (1.0, 0.5), (0.0, 0.7))
+
+
+def linear(theta: jax.Array, x: jax.Array) -> jax.Array:
+    """f(x; θ) = ⟨θ, x⟩."""
+    return x @ theta
+
+
+def problem(n: int = 7, d: int = 3, seed: int = 0) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns θ₀, inputs and labels of a linear problem that no θ solves."""
+    rng = np.random.default_rng(seed)
+    return tuple(jnp.asarray(rng.normal(size=shape)) for shape in (d, (n, d), n))  # type: ignore[return-value]
+
+
+def descend(apply: Any, params: Any, inputs: Any, labels: Any, **options: Any) -> Descent:
+    settings = {"optimizer": 0.1, "steps": STEPS, "progress": False, **options}
+    return dynamics.gradient_descent(apply, params, inputs, labels, **settings)
+
+
+def adam(rate: float, theta: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Kingma and Ba's Algorithm 1 with its default constants, all iterates."""
+    first, second, path = np.zeros_like(theta), np.zeros_like(theta), [theta]
+    for k in range(1, int(STEPS[-1]) + 1):
+        gradient = slope(theta)
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        unbiased = first / (1 - 0.9**k), second / (1 - 0.999**k)
+        theta = theta - rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
+        path.append(theta)
+    return np.stack(path)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3])
+@pytest.mark.parametrize("n", [3, 7])
+def test_descent_of_a_linear_model_is_a_power(rate: float, n: int) -> None:
+    """r̂_k = (I − ηG)ᵏ r̂₀ on the sample, with G = XXᵀ/n; elsewhere f follows θ_k."""
+    theta, x, y = problem(n)
+    got = descend(linear, theta, x, y, optimizer=rate, keep_params=True)
+    gram = np.asarray(x @ x.T) / n
+    start = np.asarray(x @ theta - y)
+    power = [np.linalg.matrix_power(np.eye(n) - rate * gram, int(k)) @ start for k in STEPS]
+    np.testing.assert_array_equal(got.steps, STEPS)
+    np.testing.assert_allclose(np.asarray(got.values) - np.asarray(y), power, atol=1e-12, rtol=0)
+    np.testing.assert_allclose(got.loss, np.sum(np.square(power), axis=1) / (2 * n), atol=1e-12)
+    nodes = jnp.asarray(points(4, 3))
+    elsewhere = descend(linear, theta, x, y, optimizer=rate, nodes=nodes)
+    assert got.params is not None
+    assert elsewhere.params is None
+    np.testing.assert_allclose(elsewhere.values, got.params @ nodes.T, atol=1e-12, rtol=0)
+
+
+def test_adam_is_the_algorithm_of_the_paper() -> None:
+    theta, x, y = problem()
+    got = descend(linear, theta, x, y, optimizer=optax.adam(0.03), keep_params=True)
+    inputs, labels = np.asarray(x), np.asarray(y)
+    path = adam(0.03, np.asarray(theta), lambda w: inputs.T @ (inputs @ w - labels) / len(labels))
+    np.testing.assert_allclose(np.asarray(got.params), path[STEPS], atol=1e-12, rtol=0)
+
+
+def test_small_steps_approach_the_flow() -> None:
+    """Euler's method: the distance at t = 2 is proportional to the step."""
+    params = SMALL.init(jax.random.key(1))
+    flow = dynamics.gradient_flow(
+        SMALL.apply, params, TARGET, CIRCLE, jnp.asarray([2.0]), rtol=1e-10, atol=1e-12,
+        progress=False,
+    )  # fmt: skip
+    errors = []
+    for count in (50, 100, 200):
+        got = descend(
+            SMALL.apply, params, CIRCLE.nodes, TARGET(CIRCLE.nodes), optimizer=2.0 / count,
+            steps=np.asarray([count]),
+        )  # fmt: skip
+        errors.append(float(CIRCLE.norm(got.values[0] - TARGET(CIRCLE.nodes) - flow.residuals[0])))
+    assert errors[0] < 0.05
+    np.testing.assert_allclose(np.divide(errors[:-1], errors[1:]), 2.0, atol=0.1)
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
+def test_draws_are_what_they_are_one_by_one(
+    own: bool, side_by_side: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_device, "side_by_side", lambda: side_by_side)
+    keys = jax.random.split(jax.random.key(2), 3)
+    params = jax.vmap(SMALL.init)(keys)
+    inputs = jax.vmap(lambda key: CIRCLE.sample(key, 6))(keys)
+    labels = jax.vmap(TARGET)(inputs)
+    options = {"nodes": CIRCLE.nodes, "optimizer": optax.adam(0.02), "keep_params": True}
+    given = (inputs, labels) if own else (inputs[0], labels[0])
+    got = descend(SMALL.apply, params, *given, draws=True, **options)
+    assert got.values.shape == (3, len(STEPS), 12)
+    assert got.loss.shape == (3, len(STEPS))
+    for b in range(3):
+        theta = jax.tree.map(lambda leaf, b=b: leaf[b], params)
+        alone = descend(SMALL.apply, theta, inputs[b * own], labels[b * own], **options)
+        np.testing.assert_allclose(got.values[b], alone.values, atol=1e-12, rtol=0)
+        np.testing.assert_allclose(got.loss[b], alone.loss, atol=1e-12, rtol=0)
+        same = jax.tree.map(
+            lambda many, one, b=b: np.allclose(many[b], one, atol=1e-12), got.params, alone.params
+        )
+        assert all(jax.tree.leaves(same))
+
+
+def test_precision_is_that_of_the_parameters() -> None:
+    theta, x, y = problem()
+    got = descend(linear, theta.astype(jnp.float32), x, y, optimizer=optax.adam(0.03))
+    assert got.values.dtype == got.loss.dtype == jnp.float32
+    exact = descend(linear, theta, x, y, optimizer=optax.adam(0.03))
+    error = np.max(np.abs(np.asarray(got.values, dtype=float) - np.asarray(exact.values)))
+    assert 0 < error < 1e-5
+
+
+def test_another_rate_compiles_nothing_again() -> None:
+    compiled = []
+
+    def counted(theta: jax.Array, x: jax.Array) -> jax.Array:
+        compiled.append(1)
+        return x @ theta
+
+    theta, x, y = problem()
+    descend(counted, theta, x, y, optimizer=0.1)
+    first = len(compiled)
+    descend(counted, theta, x, y, optimizer=0.2)
+    assert len(compiled) == first
+
+
+def test_bar_is_told_of_every_draw_and_only_when_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, float]] = []
+    monkeypatch.setattr(
+        _meter, "_advance", lambda bar, draw, part: told.append((int(draw), float(part)))
+    )
+    theta, x, y = problem()
+    thetas = jnp.stack([theta, 2 * theta])
+    steps = np.asarray([1, 250])
+    dynamics.gradient_descent(linear, thetas, x, y, optimizer=0.1, steps=steps, draws=True)
+    for draw in (0, 1):
+        parts = sorted(part for which, part in told if which == draw)
+        np.testing.assert_allclose(parts, np.arange(0, 250, 2) / 250, atol=1e-12)
+    told.clear()
+    descend(linear, thetas, x, y, steps=np.asarray([1, 251]), draws=True)
+    assert told == []
+
+
+def test_divergence_is_refused() -> None:
+    theta, x, _ = problem()
+    with refused("gradient descent left the finite numbers in 1 of 2 draw(s)", RuntimeError):
+        # From the solution there is nothing to descend, so that draw stays finite.
+        best = jnp.linalg.lstsq(x, x @ theta)[0]
+        descend(
+            linear, jnp.stack([best, 2 * best]), x, x @ best, optimizer=50.0,
+            steps=np.asarray([2000]), draws=True,
+        )  # fmt: skip
+
+
+def test_bad_arguments_are_refused() -> None:
+    theta, x, y = problem()
+    many = jnp.stack([theta, theta])
+    with refused("steps must be non-negative and strictly increasing"):
+        descend(linear, theta, x, y, steps=np.asarray([0, 3, 3]))
+    with refused("steps must be non-negative and strictly increasing"):
+        descend(linear, theta, x, y, steps=np.asarray([-1, 3]))
+    with refused("steps must be whole numbers, got dtype float64.", TypeError):
+        descend(linear, theta, x, y, steps=np.asarray([0.0, 1.0]))
+    with refused("steps must list at least one number, got shape (0,)."):
+        descend(linear, theta, x, y, steps=np.asarray([], dtype=int))
+    with refused("optimizer must be a positive finite number, got -0.1."):
+        descend(linear, theta, x, y, optimizer=-0.1)
+    with refused("optimizer must be a learning rate or an optax.GradientTransformation", TypeError):
+        descend(linear, theta, x, y, optimizer=None)
+    with refused("labels has 6 entries and inputs has 7: they must agree."):
+        descend(linear, theta, x, y[:6])
+    with refused("labels must have the axes (n), got shape (7, 1)."):
+        descend(linear, theta, x, y[:, None])
+    with refused("inputs has 3 entries and params' first axis has 2: they must agree."):
+        descend(linear, many, jnp.stack([x] * 3), y, draws=True, nodes=x)
+    with refused("nodes must be given when every draw has its own inputs."):
+        descend(linear, many, jnp.stack([x, x]), y, draws=True)
+    with refused("nodes' second axis has 2 entries and inputs' last has 3: they must agree."):
+        descend(linear, theta, x, y, nodes=x[:, :2])
+    with refused("network must return one number a point, shape (7,) for the nodes, but returns"):
+        descend(linear, many.T, x, y)
+    with refused("params must hold real floating-point numbers", TypeError):
+        descend(linear, jnp.arange(3), x, y)
+    with refused("labels holds 1 NaN or infinite value(s) among 7"):
+        descend(linear, theta, x, y.at[2].set(jnp.nan))
