@@ -82,7 +82,8 @@ def test_the_pythons_of_the_project_are_the_same_everywhere() -> None:
     assert re.findall(r"python(3\.\d+)", read("_setup/run").partition("cat >&2")[0]) == names[::-1]
 
 
-def test_post_build_makes_the_locked_environment_the_kernel(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["python", "python3"])
+def test_post_build_makes_the_locked_environment_the_kernel(name: str, tmp_path: Path) -> None:
     """Runs `postBuild` with a stand-in for the set-up that notes what it is asked for."""
     script = tmp_path / "postBuild"
     script.write_text(read("postBuild"))
@@ -91,7 +92,11 @@ def test_post_build_makes_the_locked_environment_the_kernel(tmp_path: Path) -> N
     stand_in.parent.mkdir()
     stand_in.write_text('#!/bin/sh\necho "$UV" "$@" > asked\n[ -x "$PYTHON" ]\n')
     stand_in.chmod(0o755)
-    environment = {**os.environ, "NB_PYTHON_PREFIX": str(tmp_path / "prefix")}
+    names = tmp_path / "bin"  # Debian has no `python`, conda has one
+    names.mkdir()
+    (names / name).symlink_to(sys.executable)
+    path = os.pathsep.join([str(names), "/usr/bin", "/bin"])
+    environment = {**os.environ, "PATH": path, "NB_PYTHON_PREFIX": str(tmp_path / "prefix")}
     subprocess.run(["bash", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert (tmp_path / "asked").read_text() == "uv sync\n"
     kernel = tmp_path / "prefix" / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
