@@ -22,6 +22,8 @@ from ntklib.studies import _names
 
 _PLAIN = (type(None), bool, int, float, complex, str, type(...), type(NotImplemented))
 _DESCRIPTORS = (property, staticmethod, classmethod, functools.cached_property)
+_ANNOTATING = ("__annotate__", "__annotate_func__")
+"""Functions that Python 3.14 makes of annotations, which are left out as they are before."""
 
 
 def fingerprint(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -146,7 +148,7 @@ class _Reader:
         return [
             [key, self.digest(value, f"{name}.{key}")]
             for key, value in vars(owner).items()
-            if isinstance(value, (FunctionType, *_DESCRIPTORS))
+            if (isinstance(value, (FunctionType, *_DESCRIPTORS)) and key not in _ANNOTATING)
             or not (key.startswith("__") or key == "_abc_impl" or hasattr(type(value), "__set__"))
         ]
 
