@@ -29,7 +29,7 @@ from ntklib.book._marks import PLOTLY_MARKER
 PHONE = ViewportSize(width=360, height=740)
 DESKTOP = ViewportSize(width=1280, height=900)
 # Milliseconds that a page may take to do what it is asked, and its figures to be drawn.
-PATIENCE, DRAWING = 60_000.0, 20_000.0
+PATIENCE, DRAWING = 120_000.0, 120_000.0
 
 # A page's formulas are there once MathJax has finished, its figures once plotly has drawn them.
 READY = """async () => {

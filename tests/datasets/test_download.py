@@ -364,10 +364,10 @@ def fetching(file: File, most: int = 0) -> subprocess.Popen[str]:
 
 def test_two_processes_at_once(server: Server, data: Path) -> None:
     file = server.file()
-    together = threading.Barrier(2, timeout=60)
+    together = threading.Barrier(2, timeout=300)
     server.plans = [Plan(wait=together.wait)] * 2
     processes = [fetching(file) for _ in range(2)]
-    answers = [process.communicate(timeout=60) for process in processes]
+    answers = [process.communicate(timeout=300) for process in processes]
     assert [answer[0] for answer in answers] == ["whole\n"] * 2, answers
     assert len(server.asked) == 2  # both downloaded, at the same time
     assert (data / "a.gz").read_bytes() == CONTENT
@@ -376,7 +376,7 @@ def test_two_processes_at_once(server: Server, data: Path) -> None:
 
 def test_a_limit_to_the_size_of_files(server: Server, data: Path) -> None:
     process = fetching(server.file(), most=100_000)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert f"can't be kept in {data} (File too large)" in errors
     assert kept(data) == []

@@ -29,6 +29,7 @@ def test_the_bar_appears_when_a_run_is_long(
 
     monkeypatch.setattr(_meter, "EVERY", 3)
     monkeypatch.setattr(_meter, "_advance", watched)
+    monkeypatch.setattr(_progress, "DELAY", 3600.0)  # however slow the machine
     theta_0 = jnp.asarray(points(2, 5))
     flow(apply, theta_0, draws=True, progress=True)
     assert capsys.readouterr().err == ""  # it is over before the delay is

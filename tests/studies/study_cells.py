@@ -37,7 +37,7 @@ def processes(log: Path) -> set[int]:
     return {int(path.name.split("-")[2]) for path in _in(log)}
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 300.0) -> None:
     """Returns when the condition holds, or fails."""
     deadline = time.monotonic() + seconds
     while not condition():

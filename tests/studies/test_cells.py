@@ -206,7 +206,7 @@ def test_two_processes_share_a_cache(log: Path, tmp_path: Path) -> None:
     process = child(log, tmp_path / "cache", pause=0.2)
     wait_for(lambda: evaluations(log) or process.poll() is not None)
     found = run_logged(log, settings={"log": str(log), "pause": 0.2})
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     again = run_logged(log, settings={"log": str(log), "pause": 0.2})
     assert json.loads(again.attrs["run"])["cells_reused"] == 6

@@ -67,7 +67,7 @@ class Cluster:
         """Kills all of it."""
         for process in reversed(self.processes):
             process.kill()
-            process.wait(timeout=60)
+            process.wait(timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_a_killed_worker_costs_nothing_that_was_saved(
     workers = [cluster.add_worker(), cluster.add_worker()]
     with Client(cluster.address) as client:
         client.wait_for_workers(
-            2, timeout=60
+            2, timeout=300
         )  # or the first could do all before the other is there
     settings = {"log": str(log), "pause": 0.1}
     options: dict[str, Any] = {"seeds": 8, "batch": 4, "settings": settings}
@@ -143,7 +143,7 @@ def test_a_killed_worker_costs_nothing_that_was_saved(
     found = studies.run(logged, GRID, scheduler=cluster.address, **options)
     killer.join()
     assert before, "both workers were never at work at once"
-    assert workers[0].wait(timeout=60) < 0
+    assert workers[0].wait(timeout=300) < 0
     assert processes(log) == {worker.pid for worker in workers}
     (kept,) = before
     assert 8 <= len(kept) < 32  # it died before the end
@@ -234,12 +234,15 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-def test_an_unreachable_scheduler_is_named_at_once(host: str) -> None:
+def test_an_unreachable_scheduler_is_named_at_once(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_cluster, "CONNECT", 300.0)
     address = f"tcp://{host}:{free_port()}"
     started = time.monotonic()
     with refused(f"there is no Dask scheduler at {address}: ", ConnectionError):
         studies.run(failing, {"n": [1]}, seeds=1, scheduler=address)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 150  # nobody is waited for, however slow the machine
 
 
 def test_what_is_no_scheduler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
