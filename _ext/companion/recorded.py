@@ -18,8 +18,16 @@ from companion.execution import executed_notebook
 from companion.tables import table
 from ntklib.book._marks import CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE
 
-TITLES = ("Claim", "Statement and source", "Measured, against its bound", "Verdict", "Run")
-HOLDS = ("holds", "holds, conservative")
+TITLES = (
+    "Claim",
+    "Statement and source",
+    "Measured, against its bound",
+    "Smallest effect noticed",
+    "Verdict",
+    "Run",
+)
+SOUND = ("holds", "holds, conservative", "explored")
+"""Verdicts that need no explanation."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +42,35 @@ class ClaimRenderer(MimeRenderPlugin):
         """Returns an empty rendering for such data, None for any other type."""
         silent = (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE)
         return [] if data.mime_type in silent else None
+
+
+def collect(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Reads the claims that executed notebooks hold.
+
+    Args:
+        paths: of the notebooks.
+
+    Returns:
+        One dictionary a claim, with the fields of `Claim`, ordered by chapter and place in it.
+
+    Raises:
+        ValueError: two claims have the same id.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(paths):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", ()):
+                claim = output.get("data", {}).get(CLAIM_MIME_TYPE)
+                if claim is None:
+                    continue
+                if claim["id"] in found:
+                    raise ValueError(
+                        f"claim {claim['id']} is recorded twice, by "
+                        f"{found[claim['id']]['chapter']} and {claim['chapter']}: give each its "
+                        "own id."
+                    )
+                found[claim["id"]] = claim
+    return list(found.values())
 
 
 def audit(
@@ -62,7 +99,7 @@ def audit(
         problems += [
             f"the claim {claim['id']!r} of {docname} has the verdict {claim['verdict']!r}"
             for claim in claims
-            if claim["verdict"] not in HOLDS and not claim["note"]
+            if claim["verdict"] not in SOUND and not claim["note"]
         ]
     counts = Counter(claim["id"] for claims in recorded.values() for claim in claims)
     problems += [f"the claim {i!r} was recorded {n} times" for i, n in counts.items() if n > 1]
@@ -71,9 +108,6 @@ def audit(
 
 def gather_claims(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Reads the claims from the executed notebooks and warns of each that is not in order."""
-    # Imported here because it loads JAX, which a mere import of this module should not.
-    from ntklib.book.claims import collect
-
     recorded = {
         docname: collect([executed_notebook(app, docname)])
         for docname in sorted(env.found_docs)
@@ -131,41 +165,63 @@ def inline(text: str) -> list[nodes.Node]:
     ]
 
 
+def bound(claim: Mapping[str, Any]) -> str:
+    """Returns what a claim's number is held against."""
+    if claim["relation"] == "explored":
+        return f"({shown(claim['bound'])} means no effect)"
+    margin = f" ± {shown(claim['resolution'])}" if claim["relation"] == "=" else ""
+    return f"{claim['relation']} {shown(claim['bound'])}{margin}"
+
+
+def badge(verdict: str) -> nodes.Node:
+    """Returns a verdict with a class by its first word, for style sheets."""
+    return nodes.inline("", verdict, classes=["verdict", verdict.split(",")[0]])
+
+
+def tally(claims: Iterable[Mapping[str, Any]]) -> str:
+    """Returns how many claims have which verdict, those that support nothing apart."""
+    counts = Counter(claim["verdict"] for claim in claims)
+    explored = counts.pop("explored", 0)
+    listed = "; ".join(f"{verdict}: {count}" for verdict, count in sorted(counts.items()))
+    return f"{listed}." + (f" Beside them, explored only: {explored}." if explored else "")
+
+
 def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Node]]:
     """Returns the paragraphs of each cell in a claim's row."""
     target = nodes.paragraph(
         "", "", nodes.literal(claim["id"], claim["id"]), ids=[f"claim-{claim['id']}"]
     )
-    measured = f"{shown(claim['measured'])} {claim['relation']} {shown(claim['bound'])}"
-    if claim["tolerance"]:
-        measured += f" ± {shown(claim['tolerance'])}"
     run = (
         f"{claim['scale']} scale, {claim['device']}, seed {claim['seed']}, {claim['seconds']:.1f} s"
     )
-    texts = [
-        [claim["statement"], claim["source"]],
-        [measured, f"spread {shown(claim['spread'])}"],
-        [claim["verdict"], claim["note"]],
-        [run],
-    ]
+    measured = f"{shown(claim['measured'])} {bound(claim)}"
+    texts = (
+        [[*inline(claim["statement"])], [*inline(claim["source"])]],
+        [[nodes.Text(measured)], [nodes.Text(f"spread {shown(claim['spread'])}")]],
+        [[nodes.Text(shown(claim["effect"]))]],
+        [[badge(claim["verdict"])], [*inline(claim["note"])]],
+        [[nodes.Text(run)]],
+    )
     return [
         [target, nodes.paragraph("", "", link)],
-        *([nodes.paragraph("", "", *inline(text)) for text in cell] for cell in texts),
+        *([nodes.paragraph("", "", *text) for text in cell] for cell in texts),
     ]
 
 
 def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the recorded claims where a page asks for them."""
+    recorded = app.env.companion_recorded  # type: ignore[attr-defined]
     for stand_in in list(doctree.findall(ClaimsTable)):
         rows = []
-        for chapter, claims in app.env.companion_recorded.items():  # type: ignore[attr-defined]
+        for chapter, claims in recorded.items():
             uri = app.builder.get_relative_uri(docname, chapter)
             title = app.env.titles[chapter].astext()
             for claim in claims:
-                # The anchor that `ntklib.claims` gives the cell's output.
+                # The anchor that `ntklib.book` gives the cell's output.
                 cell = f"{uri}#recorded-{claim['id']}"
                 rows.append(
                     claim_row(claim, nodes.reference("", title, refuri=cell, internal=True))
                 )
-        nothing = nodes.paragraph("", "This build has no chapters.")
-        stand_in.replace_self(table(TITLES, rows, "claims") if rows else nothing)
+        every = [claim for claims in recorded.values() for claim in claims]
+        counted = nodes.paragraph("", tally(every) if every else "This build has no chapters.")
+        stand_in.replace_self([counted, *([table(TITLES, rows, "claims")] if rows else [])])

@@ -1,12 +1,12 @@
-"""One claim: what was measured of a statement, and how it is held against its bound."""
+"""One claim: a statement, what was measured of it, and the verdict."""
 
 import html
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ntklib.book._criterion import Criterion
 from ntklib.book._marks import CLAIM_MIME_TYPE
-
-RELATIONS = ("≤", "≥", "=")
 
 
 class RefutedClaimError(AssertionError):
@@ -23,11 +23,17 @@ class Claim:
       statement: what is claimed, in a sentence.
       source: where it is stated.
       measured: the number held against the bound.
-      relation: "≤", "≥" or "=", between `measured` and `bound`.
-      bound: the number that the statement gives.
-      tolerance: how far an "=" may be missed.
+      relation: "≤", "≥" or "=", between `measured` and `bound`, or "explored".
+      bound: the number that the statement gives; of an explored one, that of no effect.
+      resolution: the most that half the spread may be long, and how far an "=" may be missed; None
+        for an explored one.
       spread: the interval of `measured` over draws.
-      verdict: "holds", "holds, conservative" or "refuted".
+      effect: the smallest effect that would have been noticed: for "=" the distance from the bound
+        beyond which a number is measured outside of the tolerance wherever in its interval the
+        measurement falls, `resolution` and half the spread; for "≤" and "≥" the shift that carries
+        even the far end of the spread over the bound; for an explored one half the spread.
+      verdict: "holds", "holds, conservative", "refuted" or "explored". The last one supports
+        nothing.
       note: by how much a guarantee is conservative, or why a refuted claim stands.
       scale: "quick", "book" or "full".
       device: what JAX ran on.
@@ -42,10 +48,8 @@ class Claim:
       ...     statement="The least ε falls at least like m^(−1/2).",
       ...     source="Corollary 2",
       ...     measured=-0.98,
-      ...     relation="≤",
-      ...     bound=-0.5,
       ...     spread=(-1.1, -0.9),
-      ...     guarantee=True,
+      ...     criterion=claims.at_most(-0.5, resolution=0.25, guarantee=True),
       ... )
       >>> claim.verdict, claim.expected, claim.note
       ('holds, conservative', '≤ -0.5', 'Better than guaranteed by 0.48.')
@@ -58,8 +62,9 @@ class Claim:
     measured: float
     relation: str
     bound: float
-    tolerance: float
+    resolution: float | None
     spread: tuple[float, float]
+    effect: float
     verdict: str
     note: str
     scale: str
@@ -70,11 +75,14 @@ class Claim:
     @property
     def expected(self) -> str:
         """What the statement gives, such as "≤ 1" or "= -0.5 ± 0.05"."""
-        return expected(self.relation, self.bound, self.tolerance)
+        return str(Criterion(self.relation, self.bound, self.resolution or math.inf))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         low, high = self.spread
-        row = f"{self.measured:.3g} {self.expected}, spread [{low:.3g}, {high:.3g}]"
+        row = (
+            f"{self.measured:.3g} {self.expected}, spread [{low:.3g}, {high:.3g}], smallest effect "
+            f"noticed {self.effect:.2g}"
+        )
         text = f"{self.id}: {self.verdict}. {self.statement} Measured {row}. {self.note}".strip()
         markup = (
             f'<div class="claim" id="recorded-{html.escape(self.id)}">'
@@ -83,22 +91,3 @@ class Claim:
             f"{html.escape(self.note)}</div>"
         )
         return {CLAIM_MIME_TYPE: asdict(self), "text/plain": text, "text/html": markup}
-
-
-def expected(relation: str, bound: float, tolerance: float) -> str:
-    return f"{relation} {bound:.4g}" + (f" ± {tolerance:.3g}" if tolerance else "")
-
-
-def margin(id: str, relation: str, tolerance: float, low: float, high: float) -> float:
-    """Returns the tolerance of a claim, or says what is wrong with it."""
-    if tolerance < 0 or (tolerance > 0 and relation != "="):
-        raise ValueError(
-            f"claim {id}: tolerance must be 0 for '≤' and '≥' and not negative for '=', "
-            f"got {tolerance}."
-        )
-    if relation == "=" and high - low > 4 * tolerance:
-        raise ValueError(
-            f"claim {id}: spread = [{low:.4g}, {high:.4g}] is longer than four tolerances of "
-            f"{tolerance:.3g} and says too little: take more draws or a wider range of sizes."
-        )
-    return tolerance

@@ -31,6 +31,9 @@ def test_claims_page_shows_what_was_recorded(built: Book) -> None:
         "[-1.1, -0.9]",
         "conservative",
         "by 0.49",
+        "Smallest effect noticed",
+        "holds, conservative: 1.",
+        '<span class="verdict holds">',
     ):
         assert text in page
     assert r"\(\hat\epsilon\)" in page

@@ -21,7 +21,6 @@ from nbclient.exceptions import DeadKernelError
 from places import ROOT
 
 from companion import execution, pdf, recorded
-from ntklib.book.claims import collect
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PARAMETERS = {"scale": "quick", "seed": 0}
@@ -120,7 +119,7 @@ def test_chapter(
     assert seconds < LIMIT
     assert not warnings_in(target)
     docname = f"chapters/{source.stem}"
-    claims = collect([target])
+    claims = recorded.collect([target])
     assert recorded.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
     assert {claim["scale"] for claim in claims} == {"quick"}
     assert {claim["device"] for claim in claims}

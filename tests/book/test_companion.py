@@ -15,6 +15,7 @@ from myst_nb.core.loggers import DocutilsDocLogger
 from sphinx.errors import ExtensionError
 
 from companion import execution, recorded
+from ntklib.book._criterion import VERDICTS, Criterion
 
 VERSIONS = {"python": "3.11.7", "jax": "0.10.2"}
 
@@ -115,8 +116,12 @@ def claim(name: str, verdict: str = "holds", note: str = "") -> dict[str, Any]:
     return {"id": name, "verdict": verdict, "note": note}
 
 
-@pytest.mark.parametrize("verdict", recorded.HOLDS)
-def test_audit_accepts_what_holds(verdict: str) -> None:
+def test_every_verdict_but_refuted_is_sound() -> None:
+    assert {*VERDICTS} - {*recorded.SOUND} == {"refuted"}
+
+
+@pytest.mark.parametrize("verdict", recorded.SOUND)
+def test_audit_accepts_what_holds_and_what_was_explored(verdict: str) -> None:
     assert recorded.audit({"one": [claim("a", verdict)], "two": []}, {"one": ["a"]}) == []
 
 
@@ -154,6 +159,30 @@ def test_audit_names_the_problem(found: dict[str, list[Any]], problem: str) -> N
 )
 def test_shown(value: Any, text: str) -> None:
     assert recorded.shown(value) == text
+
+
+def test_the_tally_counts_nothing_explored_as_holding() -> None:
+    verdicts = ("holds", "explored", "holds, conservative", "holds", "refuted", "explored")
+    assert recorded.tally([claim("a", each) for each in verdicts]) == (
+        "holds: 2; holds, conservative: 1; refuted: 1. Beside them, explored only: 2."
+    )
+    assert recorded.tally([claim("a")]) == "holds: 1."
+
+
+def test_a_verdict_has_a_badge_of_its_own() -> None:
+    found = [recorded.badge(each) for each in ("holds, conservative", "explored")]
+    assert [each["classes"] for each in found] == [["verdict", "holds"], ["verdict", "explored"]]
+    assert [each.astext() for each in found] == ["holds, conservative", "explored"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "text"),
+    [("≤", "≤ 0.25"), ("=", "= 0.25 ± 0.125"), ("explored", "(0.25 means no effect)")],
+)
+def test_bound(relation: str, text: str) -> None:
+    assert recorded.bound({"relation": relation, "bound": 0.25, "resolution": 0.125}) == text
+    criterion = Criterion(relation, 0.25, 0.125)
+    assert str(criterion) == text
 
 
 def test_inline_separates_formulas_from_text() -> None:

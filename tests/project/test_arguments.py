@@ -93,12 +93,6 @@ WORDS: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda word: studies.run(studies.STUDIES["linear-width"], scale=word),
         "scale must be one of quick, book, full",
     ),
-    "relation": (
-        lambda word: claims.Chapter("a", "quick", 0).record(
-            "a", statement="", source="", measured=0, relation=word, bound=0, spread=(0, 0)
-        ),
-        "relation must be one of ≤, ≥, =",
-    ),
     "line": (
         lambda word: _curves.Curve("a", X, X, line=word),
         "line must be one of solid, dashed, dotted, points",

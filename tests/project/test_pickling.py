@@ -73,14 +73,16 @@ def results() -> dict[str, Any]:
     parts = deviations.Parts(two, two, two)
     chapter = claims.Chapter("a", "quick", seed=0)
     claim = chapter.record(
-        "a", statement="", source="", measured=0, relation="≤", bound=1, spread=(0, 0)
-    )
+        "a", statement="", source="", measured=0, spread=(0, 0),
+        criterion=claims.at_most(1, resolution=1),
+    )  # fmt: skip
     part = theory.Requirement(measured=1.0, low=1.0, high=1.0, guaranteed=2.0, pilot=64)
     curve = _curves.Curve("a", x, np.stack([x, x]))
     panel, slider = _curves.Panel([curve], "", ""), _curves.Slider("a", ["0", "1"])
     values: list[Any] = [
         *(activations.ACTIVATIONS[name] for name in ("tanh", "gelu")),
-        chapter, chapter.summary(), claim, datasets.photograph_patches(stride=256),
+        chapter, chapter.summary(), claim, claims.explored(),
+        datasets.photograph_patches(stride=256),
         _panels.Panels(one, two), parts,
         deviations.Split(one, two, two, two, parts, deviations.Parts(three, three, three)),
         dynamics.Descent(np.asarray([1]), two, one, {"weight": two}),
