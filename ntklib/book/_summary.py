@@ -1,12 +1,11 @@
 """The table of a chapter's claims."""
 
-import html
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ntklib.book._claim import Claim
 from ntklib.book._marks import RUN_MIME_TYPE
+from ntklib.book._table import Table
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,18 @@ class Summary:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         run = {"scale": self.scale, "seed": self.seed, "device": self.device, "peak": self.peak}
         names = ", ".join(f"{claim.id}: {claim.verdict}" for claim in self.claims)
-        return {RUN_MIME_TYPE: run, "text/plain": names, "text/html": self._table()}
+        return {RUN_MIME_TYPE: run, "text/plain": names, "text/html": self._table()._repr_html_()}
 
-    def _table(self) -> str:
-        head = ("claim", "statement", "measured", "spread", "paper", "verdict")
-        rows = [
-            (
-                claim.id,
-                claim.statement,
-                f"{claim.measured:.3g}",
-                f"[{claim.spread[0]:.3g}, {claim.spread[1]:.3g}]",
-                claim.expected,
-                claim.verdict,
-            )
-            for claim in self.claims
-        ]
-        body = "".join(_table_row("td", row) for row in rows)
-        return f"<table><thead>{_table_row('th', head)}</thead><tbody>{body}</tbody></table>"
-
-
-def _table_row(tag: str, cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    def _table(self) -> Table:
+        intervals = [f"[{low:.3g}, {high:.3g}]" for low, high in (c.spread for c in self.claims)]
+        return Table(
+            {
+                "claim": [claim.id for claim in self.claims],
+                "statement": [claim.statement for claim in self.claims],
+                "measured": [f"{claim.measured:.3g}" for claim in self.claims],
+                "spread": intervals,
+                "paper": [claim.expected for claim in self.claims],
+                "verdict": [claim.verdict for claim in self.claims],
+            },
+            kind="summary",
+        )

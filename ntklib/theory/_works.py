@@ -5,7 +5,6 @@ Bowman and Montúfar 2022b. Constants are hidden by Ω, constants and powers of 
 `Growth` has neither, and so compares with itself at another point, not with a width.
 """
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Requirements:
-    """All rows, found by their key, in the order of the table that it shows in a notebook.
+    """All rows, found by their key, in the order of the table.
 
     Attributes:
       works: the rows.
@@ -62,40 +61,20 @@ class Requirements:
                 return work
         raise KeyError(f"key must be one of {', '.join(work.key for work in self.works)}: {key!r}.")
 
-    def _repr_html_(self) -> str:
-        head = ("work", "controls", "width m", "samples n", "stopping time", "regime, networks")
-        rows = "".join(_row("td", _cells(work)) for work in self.works)
-        style = "font-size:0.8em;line-height:1.35"  # six columns have to fit beside the margin
-        table = f"<thead>{_row('th', head)}</thead><tbody>{rows}</tbody>"
-        return f'<table style="{style}">{table}</table>'
+    def columns(self) -> dict[str, list[str]]:
+        """Returns the table's columns by their titles; formulas stand between dollars."""
 
+        def sized(growth: Growth | None) -> str:
+            return "not stated" if growth is None else f"${growth.latex()}$"
 
-def _cells(work: Work) -> tuple[str, ...]:
-    def sized(growth: Growth | None) -> str:
-        if growth is None:
-            return "not stated"
-        # The class by which the book's MathJax, which skips all else, finds formulas.
-        return rf'<span class="math">\({growth.latex()}\)</span>'
-
-    text = {
-        name: html.escape(getattr(work, name))
-        for name in (
-            "work", "statement", "controls", "where", "stopping_time", "regime", "architectures",
-        )
-    }  # fmt: skip
-    return (
-        f"<strong>{text['work']}</strong>, {text['statement']}",
-        text["controls"] + (f", on {text['where']}" if work.where else ""),
-        sized(work.width),
-        sized(work.samples),
-        text["stopping_time"],
-        f"{text['regime']}; {text['architectures']}",
-    )
-
-
-def _row(tag: str, cells: tuple[str, ...]) -> str:
-    style = "text-align:left;vertical-align:top;padding:0.35em 0.3em;border-top:1px solid #8888"
-    return "<tr>" + "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in cells) + "</tr>"
+        return {
+            "work": [f"{row.work}, {row.statement}" for row in self],
+            "controls": [row.controls + (f", on {row.where}" * bool(row.where)) for row in self],
+            "width m": [sized(row.width) for row in self],
+            "samples n": [sized(row.samples) for row in self],
+            "stopping time": [row.stopping_time for row in self],
+            "regime, networks": [f"{row.regime}; {row.architectures}" for row in self],
+        }
 
 
 _TALK = "Montúfar 2024, slide “Comparison to other works”"
@@ -182,7 +161,7 @@ requirements = Requirements((
         source=_TALK,
     ),
 ))  # fmt: skip
-r"""The comparison with other works, row by row, as the table that a notebook shows.
+r"""The comparison with other works, row by row; `book.Table` shows its `columns()`.
 
 Iterate over the rows, or take one by its `key`. A row says what a work controls and where, and how
 width m and samples n have to grow: `width` and `samples`, which evaluate to numbers with all

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from ntklib import theory
+from ntklib import book, theory
 from ntklib.theory._asymptotics import Growth
 from ntklib.theory._works import Work
 
@@ -151,9 +151,11 @@ def test_every_row_is_in_the_table_with_its_formulas() -> None:
     assert [row.key for row in rows] == [
         "theorem-1", "corollary-5", "underparameterized", "linearization", "training-set", "cutoff",
     ]  # fmt: skip
-    table = theory.requirements._repr_html_()
+    table = book.Table(theory.requirements.columns())._repr_html_()
     body = table.split("<tbody>")[1]
-    cells = [re.findall(r"<td [^>]*>(.*?)</td>", row) for row in body.split("</tr>")[:-1]]
+    cells = [
+        re.findall(r"<(?:td|th scope=.row.)>(.*?)</t[dh]>", row) for row in body.split("</tr>")[:-1]
+    ]
     assert [len(row) for row in cells] == [6] * 6
     for row, found in zip(rows, cells, strict=True):
         assert isinstance(row, Work)
