@@ -12,3 +12,7 @@ __all__ = ["Table", "claims", "interactive", "plots"]
 # Imported when named: Sphinx reads `_marks` without JAX and Matplotlib.
 _HOMES = {name: f"{__name__}.{name}" for name in ("claims", "interactive", "plots")}
 __getattr__ = _lazy.attributes(__name__, {"Table": f"{__name__}._table", **_HOMES})
+
+
+def __dir__() -> list[str]:
+    return __all__

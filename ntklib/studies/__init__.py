@@ -42,36 +42,27 @@ from ntklib import _lazy
 if TYPE_CHECKING:
     from ntklib.networks._architectures import ARCHITECTURES
     from ntklib.studies._catalog import STUDIES
-    from ntklib.studies._cells import Cell
     from ntklib.studies._circle import (
-        OTHER_KERNELS,
-        TARGET,
         against_kernels,
         finite_width,
         infinite_width,
-        kernel_limit,
         linear_width,
-        problem,
-        theorem_1,
-        times_up_to,
     )
     from ntklib.studies._costs import parameters
     from ntklib.studies._engine import along, run
     from ntklib.studies._netcdf import load, save
-    from ntklib.studies._store import DamagedEntryWarning
+    from ntklib.studies._problem import OTHER_KERNELS, TARGET, problem, times_up_to
     from ntklib.studies._study import Axis, Study, Variable
 
 # Imported when named: a shell's help needs none of it, and JAX and xarray take seconds.
 _HOMES = {
     "ntklib.networks._architectures": "ARCHITECTURES",
     "ntklib.studies._catalog": "STUDIES",
-    "ntklib.studies._cells": "Cell",
-    "ntklib.studies._circle": "OTHER_KERNELS TARGET against_kernels finite_width infinite_width "
-    "kernel_limit linear_width problem theorem_1 times_up_to",
+    "ntklib.studies._circle": "against_kernels finite_width infinite_width linear_width",
     "ntklib.studies._costs": "parameters",
     "ntklib.studies._engine": "along run",
     "ntklib.studies._netcdf": "load save",
-    "ntklib.studies._store": "DamagedEntryWarning",
+    "ntklib.studies._problem": "OTHER_KERNELS TARGET problem times_up_to",
     "ntklib.studies._study": "Axis Study Variable",
 }
 __all__ = [
@@ -80,22 +71,18 @@ __all__ = [
     "STUDIES",
     "TARGET",
     "Axis",
-    "Cell",
-    "DamagedEntryWarning",
     "Study",
     "Variable",
     "against_kernels",
     "along",
     "finite_width",
     "infinite_width",
-    "kernel_limit",
     "linear_width",
     "load",
     "parameters",
     "problem",
     "run",
     "save",
-    "theorem_1",
     "times_up_to",
 ]
 __getattr__ = _lazy.attributes(

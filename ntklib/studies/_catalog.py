@@ -1,9 +1,11 @@
 """The studies of the book, by name."""
 
 import math
+from typing import Any
 
 from ntklib.networks._architectures import ARCHITECTURES
 from ntklib.studies import _costs
+from ntklib.studies._cells import Cell
 from ntklib.studies._circle import kernel_limit, linear_width, theorem_1
 from ntklib.studies._described import DESCRIPTIONS
 from ntklib.studies._study import Axis, Study, Variable
@@ -54,25 +56,27 @@ _KERNEL_VARIABLES = {
     "time": _VARIABLES["time"],
 }
 
+
+def _study(name: str, cell: Cell, work: Any = _costs.linear_width_work, **further: Any) -> Study:
+    """Returns a study with the settings and the description that it has by its name."""
+    return Study(name, DESCRIPTIONS[name], cell, settings=_SETTINGS, work=work, **further)
+
+
 STUDIES: dict[str, Study] = {
     each.name: each
     for each in (
-        Study(
-            name="linear-width",
-            description=DESCRIPTIONS["linear-width"],
-            cell=linear_width,
+        _study(
+            "linear-width",
+            linear_width,
             axes=_PLANE,
             variables=_VARIABLES,
-            settings=_SETTINGS,
             seeds={"quick": 8, "book": 24, "full": 128},
             batch=8,
             memory=_costs.linear_width_memory,
-            work=_costs.linear_width_work,
         ),
-        Study(
-            name="kernel-limit",
-            description=DESCRIPTIONS["kernel-limit"],
-            cell=kernel_limit,
+        _study(
+            "kernel-limit",
+            kernel_limit,
             axes={
                 "architecture": _ARCHITECTURE,
                 "samples": Axis(
@@ -81,23 +85,19 @@ STUDIES: dict[str, Study] = {
                 ),
             },
             variables=_VARIABLES,
-            settings=_SETTINGS,
             seeds={"quick": 16, "book": 48, "full": 256},
             batch=16,
             memory=_costs.kernel_limit_memory,
             work=_costs.kernel_limit_work,
         ),
-        Study(
-            name="theorem-1",
-            description=DESCRIPTIONS["theorem-1"],
-            cell=theorem_1,
+        _study(
+            "theorem-1",
+            theorem_1,
             axes=_PLANE,
             variables=_KERNEL_VARIABLES,
-            settings=_SETTINGS,
             seeds={"quick": 8, "book": 56, "full": 256},
             batch=8,
             memory=_costs.theorem_1_memory,
-            work=_costs.linear_width_work,
         ),
     )
 }

@@ -1,9 +1,5 @@
-r"""Networks and kernels on the circle against ideal dynamics: what the named studies call.
+r"""Networks and kernels on the circle against ideal dynamics: what the named studies call."""
 
-The target has the frequencies 0 to 4. Public names are in `studies`.
-"""
-
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,72 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import dynamics, kernels, measures, networks, spectrum, targets, theory
+from ntklib import dynamics, kernels, measures, networks, theory
 from ntklib.dynamics import Trajectory
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door
-from ntklib.networks._architectures import ARCHITECTURES, build
+from ntklib.networks import Kernel, Network
+from ntklib.networks._architectures import build
 from ntklib.spectrum import Eigensystem
+from ntklib.studies._problem import OTHER_KERNELS, TARGET, operator, problem, times_up_to
 from ntklib.theory import Comparison
 
 BASE = 20221128
 """Seed of the key into which a study's seeds are folded."""
-
-TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))
-"""f* of all studies, with the frequencies 0 to 4, each with the amplitude 1/2."""
-
-
-OTHER_KERNELS: dict[str, Kernel] = {
-    "K∞ of depth 3": ARCHITECTURES["fully connected, depth 3"](1).kernel,
-    "RBF, ℓ = 1": lambda x1, x2: kernels.rbf(x1, x2, lengthscale=1.0),
-}
-r"""What Theorem 1 is measured with besides a network's own $K^\infty$."""
-
-
-@functools.cache
-def problem(
-    architecture: str, nodes: int, activation: str = "erf"
-) -> tuple[Measure, Eigensystem, Any]:
-    r"""Returns the circle, the eigensystem of $K^\infty$ on its nodes, and $K^\infty$.
-
-    Raises:
-      ValueError: the architecture or the activation is unknown.
-
-    Example:
-      >>> from ntklib import studies
-      >>> circle, system, kernel = studies.problem("fully connected, depth 1", 8)
-      >>> system.functions.shape
-      (8, 8)
-    """
-    kernel = build(architecture, 1, activation).kernel
-    circle, _, system = _operator(kernel, nodes)
-    return circle, system, kernel
-
-
-def _operator(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
-    """Returns the circle, a kernel's Gram matrix on its nodes, and the eigensystem of T_K."""
-    _door.kernel_function(kernel)
-    return _operator_of(kernel, nodes)
-
-
-@functools.cache
-def _operator_of(kernel: Kernel, nodes: int) -> tuple[Measure, Float[Array, "q q"], Eigensystem]:
-    _door.look_at_kernel(kernel, measures.circle(nodes).nodes)
-    circle = measures.circle(nodes)
-    gram = _door.gram_of(kernel, circle.nodes, circle.nodes)
-    return circle, gram, spectrum.nystrom(gram, circle)
-
-
-def times_up_to(horizon: float, count: int) -> Float[Array, " s"]:
-    """Returns times from 0.01 to the horizon in equal ratios.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib import studies
-      >>> np.asarray(studies.times_up_to(1.0, 3)).round(6).tolist()
-      [0.01, 0.1, 1.0]
-    """
-    return jnp.geomspace(0.01, horizon, count)
 
 
 def linear_width(
@@ -133,7 +74,7 @@ def finite_width(
       >>> found["epsilon"].shape  # seeds, times
       (2, 12)
     """
-    circle, _, system = _operator(network.kernel, nodes)
+    circle, _, system = operator(network.kernel, nodes)
     stops = times_up_to(horizon, times)
     flows, _ = _flows(network, circle, stops, point, seeds)
     return _compared(flows.residuals, circle, stops, system)
@@ -143,16 +84,7 @@ def kernel_limit(
     point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int, activation: str = "erf",
 ) -> dict[str, Any]:  # fmt: skip
-    r"""The same at m = ∞: the flow of $K^\infty$ itself; samples must be finite.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib import studies
-      >>> point = {"architecture": "fully connected, depth 1", "samples": 8}
-      >>> found = studies.kernel_limit(point, np.arange(2), horizon=2.0, times=12, nodes=8)
-      >>> found["deviation"].shape
-      (2, 12)
-    """
+    r"""The same at m = ∞: the flow of $K^\infty$ itself; samples must be finite."""
     _, _, kernel = problem(point["architecture"], nodes, activation)
     return infinite_width(kernel, point, seeds, horizon=horizon, times=times, nodes=nodes)
 
@@ -176,7 +108,7 @@ def infinite_width(
     n = sample_size(point["samples"])
     if n is None:
         raise ValueError("samples must be finite at m = ∞, where nothing else is.")
-    circle, _, system = _operator(kernel, nodes)
+    circle, _, system = operator(kernel, nodes)
     stops = times_up_to(horizon, times)
     residuals = dynamics.kernel_flows(
         kernel, TARGET, circle, stops, _keys(seeds, 0, n), n=n, progress=False
@@ -197,14 +129,6 @@ def theorem_1(
       least ε with which the first and the second inequality of Theorem 1 hold for all t ≤ T. By
       seed and kernel, `kernel_term` is the other term of the bracket. `kernel` and `time` have the
       kernels' names and the times.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib import studies
-      >>> point = {"architecture": "fully connected, depth 1", "width": 4, "samples": 8}
-      >>> found = studies.theorem_1(point, np.arange(2), horizon=2.0, times=12, nodes=8)
-      >>> found["projected_epsilon"].shape  # seeds, kernels, times
-      (2, 3, 12)
     """
     network = networks.antisymmetric(build(point["architecture"], int(point["width"]), activation))
     stops = times_up_to(horizon, times)
@@ -241,7 +165,7 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
     """
     nodes = flows.residuals.shape[-1]
     operators = {
-        name: _operator(kernel, nodes)
+        name: operator(kernel, nodes)
         for name, kernel in {"own K∞": network.kernel, **OTHER_KERNELS}.items()
     }
     circle = measures.circle(nodes)

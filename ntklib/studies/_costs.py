@@ -14,7 +14,7 @@ from ntklib import networks
 from ntklib.kernels import _factors
 from ntklib.kernels._costs import Shape
 from ntklib.networks import Network, _architectures, _layers
-from ntklib.studies import _circle
+from ntklib.studies import _circle, _problem
 
 STAGES = 14
 """Copies of the parameters that the integrator has at work: seven stages and their sums."""
@@ -55,7 +55,7 @@ def theorem_1_memory(
     """Estimates the bytes of `theorem_1`: as many comparisons as there are kernels."""
     nodes = settings["nodes"]
     each = nodes * (2 * batch * settings["times"] + OPERATOR * nodes)
-    more = 8.0 * len(_circle.OTHER_KERNELS) * each
+    more = 8.0 * len(_problem.OTHER_KERNELS) * each
     return linear_width_memory(point, batch, settings, device) + more
 
 

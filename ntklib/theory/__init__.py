@@ -17,16 +17,13 @@ Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are lea
 
 from ntklib.theory import deviations, fisher, onset
 from ntklib.theory._comparison import Comparison, compare
-from ntklib.theory._corollary_5 import LeastSize, growth, leading_modes, least_size, stopping_time
+from ntklib.theory._corollary_5 import leading_modes, stopping_time
+from ntklib.theory._least_size import growth, least_size
 from ntklib.theory._pilot import plan
-from ntklib.theory._requirements import Plan, Requirement
 from ntklib.theory._works import requirements
 
 __all__ = [
     "Comparison",
-    "LeastSize",
-    "Plan",
-    "Requirement",
     "compare",
     "deviations",
     "fisher",

@@ -62,7 +62,9 @@ def plan(
       **options: passed to `dynamics.gradient_flow`.
 
     Returns:
-      The plan.
+      The plan; print it. `modes` is k, `sigma` σ_k, `left_out` ‖(I−P_k)f*‖², `time` T. `width` and
+      `samples` have what was `measured`, with the ends `low` and `high` of its interval, what the
+      `guaranteed` rate asks for, and the size of the `pilot`.
 
     Raises:
       TypeError: key is none of `jax.random.key`, or draws is no whole number.
@@ -86,6 +88,8 @@ def plan(
       ... )
       >>> found.modes, found.width.pilot, found.samples.pilot
       (3, 4, 8)
+      >>> print(str(found).splitlines()[0])
+      top k = 3 to ‖P_k r_T‖² ≤ 0.1, 90% of draws
     """
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
     key, draws = _arguments.key("key", key), _checks.whole_number("draws", draws, least=2)

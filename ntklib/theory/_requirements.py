@@ -21,12 +21,6 @@ class Requirement:
       high: upper end.
       guaranteed: the corollary's rate, with its constant fitted to the pilot.
       pilot: the size at which the pilot ran.
-
-    Example:
-      >>> from ntklib import theory
-      >>> width = theory.Requirement(measured=120.0, low=90.0, high=160.0, guaranteed=3e4, pilot=64)
-      >>> width.measured / width.pilot
-      1.875
     """
 
     measured: float
@@ -50,33 +44,6 @@ class Plan:
       samples: n.
       share: of the draws that shall succeed.
       level: of the intervals.
-
-    Example:
-      >>> from ntklib import theory
-      >>> width = theory.Requirement(measured=120.0, low=90.0, high=160.0, guaranteed=3e4, pilot=64)
-      >>> samples = theory.Requirement(
-      ...     measured=500.0, low=410.0, high=640.0, guaranteed=9e5, pilot=64
-      ... )
-      >>> print(
-      ...     theory.Plan(
-      ...         epsilon=0.1,
-      ...         modes=3,
-      ...         sigma=0.25,
-      ...         left_out=0.01,
-      ...         time=8.0,
-      ...         width=width,
-      ...         samples=samples,
-      ...         share=0.9,
-      ...         level=0.9,
-      ...     )
-      ... )
-      top k = 3 to ‖P_k r_T‖² ≤ 0.1, 90% of draws
-      not learned: ‖(I − P_k) f*‖² = 0.01
-      time T = 8  (σ_k = 0.25)
-                  measured        90% interval   guaranteed rate*   pilot
-      width m          120           [90, 160]              3e+04      64
-      samples n        500          [410, 640]              9e+05      64
-      * its constant is not given by the theorem: fitted to the pilot
     """
 
     epsilon: float

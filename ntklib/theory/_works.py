@@ -5,6 +5,7 @@ Bowman and Montúfar 2022b. Constants are hidden by Ω, constants and powers of 
 `Growth` has neither, and so compares with itself at another point, not with a width.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -79,7 +80,14 @@ class Requirements:
 
 _TALK = "Montúfar 2024, slide “Comparison to other works”"
 _DEEP = "any depth: fully connected, convolutional, residual"
-_POLYNOMIAL = Growth(polynomial="n", logarithms=False)
+_overparameterized = functools.partial(
+    Work,
+    width=Growth(polynomial="n", logarithms=False),
+    samples=None,
+    stopping_time="none",
+    regime="overparameterized",
+    source=_TALK,
+)
 
 requirements = Requirements((
     Work(
@@ -121,31 +129,21 @@ requirements = Requirements((
         architectures="shallow",
         source=_TALK,
     ),
-    Work(
+    _overparameterized(
         key="linearization",
         work="Lee et al. 2019; Arora et al. 2019b; Jin and Montúfar 2023",
         statement="linearization",
         controls="distance to the linearized network; loss → 0; ‖θₜ − θ₀‖ bounded",
         where="",
-        width=_POLYNOMIAL,
-        samples=None,
-        stopping_time="none",
-        regime="overparameterized",
         architectures="any depth (Lee et al.), two layers (Jin and Montúfar)",
-        source=_TALK,
     ),
-    Work(
+    _overparameterized(
         key="training-set",
         work="Arora et al. 2019a; Basri et al. 2020",
         statement="spectral bias on the sample",
         controls="residual along the Gram matrix's eigenvectors",
         where="the training set",
-        width=_POLYNOMIAL,
-        samples=None,
-        stopping_time="none",
-        regime="overparameterized",
         architectures="two layers (Arora et al.)",
-        source=_TALK,
     ),
     Work(
         key="cutoff",

@@ -17,7 +17,6 @@ pass an eigensystem on `measures.empirical(sample)` and no sample.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -30,84 +29,9 @@ from ntklib.networks._network import Apply
 from ntklib.spectrum import Eigensystem
 from ntklib.targets import Target
 from ntklib.theory._panels import Panels, damped_integrals, panels
+from ntklib.theory._parts import Parts, Split
 
-__all__ = ["Panels", "Parts", "Split", "damped_integrals", "draws", "panels", "split"]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Functions on X, one for each cause.
-
-    Attributes:
-      sampling: from the sample in place of ρ, shape (..., q).
-      initialization: from K₀ in place of K, shape (..., q).
-      movement: from K_s in place of K₀, shape (..., q).
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib.theory import deviations
-      >>> parts = deviations.Parts(jnp.array([1.0]), jnp.array([2.0]), jnp.array([-1.0]))
-      >>> parts.total.tolist(), parts.map(lambda g: 2 * g).total.tolist()
-      ([2.0], [4.0])
-    """
-
-    sampling: Float[Array, "*s q"]
-    initialization: Float[Array, "*s q"]
-    movement: Float[Array, "*s q"]
-
-    @property
-    def total(self) -> Float[Array, "*s q"]:
-        """Their sum."""
-        return self.sampling + self.initialization + self.movement
-
-    def map(self, function: Callable[[Array], Array]) -> "Parts":
-        """Returns the parts after a linear map of functions, such as a projection."""
-        return Parts(
-            function(self.sampling), function(self.initialization), function(self.movement)
-        )
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True, eq=False)
-class Split:
-    r"""Both sides of the identity along one trajectory; functions are given at the nodes.
-
-    A pytree: stack those of several draws by `jax.tree.map`.
-
-    Attributes:
-      times: t, the ends of the panels, shape (s,).
-      residuals: r_t, shape (s, q).
-      deviation: the left side $r_t - e^{-T_K t}r_0$, shape (s, q).
-      integral: the right side $\int_0^t e^{-T_K(t-s)}(T_K - T_n^s)r_s\,ds$, shape (s, q).
-      parts: the right side again as three integrals, of shape (s, q), whose `total` it is.
-      forces: their integrands $(T_K - T_n)r_s$ and so on at the Gauss points, shape (s, g, q).
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib import dynamics, measures, spectrum
-      >>> from ntklib.theory import deviations
-      >>> circle, panels = measures.circle(8), deviations.panels(jnp.array([0.5, 1.0]), points=3)
-      >>> linear = lambda theta, x: x @ theta
-      >>> along = 1 - jnp.exp(-panels.times / 2)  # the flow to the target x₁ from θ₀ = 0
-      >>> params = jnp.stack([along, jnp.zeros_like(along)], axis=1)
-      >>> residuals = params @ circle.nodes.T - circle.nodes[None, :, 0]
-      >>> flow = dynamics.Trajectory(panels.times, residuals, params, jnp.array(0))
-      >>> kernel = lambda x, y: 1 + 2 * x @ y.T  # K₀ is x @ y.T
-      >>> system = spectrum.circle(kernel, circle, k=3)
-      >>> both = deviations.split(linear, flow, panels, lambda x: x[:, 0], system, kernel)
-      >>> both.integral.shape, both.forces.sampling.shape
-      ((2, 8), (2, 3, 8))
-      >>> bool(jnp.allclose(both.parts.total, both.integral))
-      True
-    """
-
-    times: Float[Array, "*b s"]
-    residuals: Float[Array, "*b s q"]
-    deviation: Float[Array, "*b s q"]
-    integral: Float[Array, "*b s q"]
-    parts: Parts
-    forces: Parts
+__all__ = ["damped_integrals", "draws", "panels", "split"]
 
 
 def draws(flow: Trajectory) -> list[Trajectory]:
@@ -185,7 +109,11 @@ def split(
         times, about s(g + 1)·(10 q + n) numbers.
 
     Returns:
-      Both sides.
+      Both sides, functions given at the nodes and axes (times, nodes): `times`, `residuals`,
+      `deviation` (the left side), `integral` (the right side) and the same as three integrals,
+      `parts.sampling`, `parts.initialization` and `parts.movement`, whose sum is `parts.total`;
+      `forces` has their integrands at the Gauss points, axes (times, points, nodes). A pytree:
+      stack those of several draws by `jax.tree.map`.
 
     Raises:
       TypeError: params or sample are not floating-point numbers.

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from ntklib import _checks
 from ntklib.measures import Measure
 
-__all__ = ["StartLaw", "sample_constant", "start_law"]
+__all__ = ["sample_constant", "start_law"]
 
 Sizes = float | int | Sequence[float] | np.ndarray
 Mean = float | np.ndarray
@@ -39,15 +39,6 @@ class StartLaw:
       c: C·m.
       a_error: standard error of a.
       c_error: standard error of c.
-
-    Example:
-      >>> import math
-      >>> from ntklib.theory import onset
-      >>> law = onset.StartLaw(a=2.0, b=3.0, c=4.0, a_error=0.1, c_error=0.1)
-      >>> float(law(4, 10))  # a/m + (b + c/m)/n
-      0.9
-      >>> float(law(math.inf, 10)), float(law.width_part(4)), float(law.sample_part(4, 10))
-      (0.3, 0.5, 0.4)
     """
 
     a: float
@@ -89,7 +80,9 @@ def start_law(
         of every width; with several they are those of this one.
 
     Returns:
-      The law. b is exact up to the quadrature, a and c are means over the b draws.
+      The law, which is called with m and n, arrays or ∞. Its `a`, `b` and `c` are A·m, B and C·m: b
+      is exact up to the quadrature, a and c are means over the draws, with the standard errors
+      `a_error` and `c_error`. `width_part(m)` is a/m, `sample_part(m, n)` is (b + c/m)/n.
 
     Raises:
       TypeError: the arrays are not floating-point numbers.
@@ -106,6 +99,8 @@ def start_law(
       >>> law = onset.start_law(grams, limit, -circle.nodes[:, 0], circle, width=4)
       >>> law.a > 0, law.b > 0
       (True, True)
+      >>> bool(law(4, 10) == law.width_part(4) + law.sample_part(4, 10))
+      True
     """
     _checks.require_x64("A difference of kernels")
     m = _checks.whole_number("width", width, least=1)

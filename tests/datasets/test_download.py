@@ -19,8 +19,8 @@ import pytest
 from refusals import refused
 from servers import CONTENT, Plan, Server, hasten, kept, nowhere, unresolvable
 
-from ntklib.datasets import DataError, DownloadError, _download
-from ntklib.datasets._download import File
+from ntklib.datasets import DownloadError, _download
+from ntklib.datasets._download import DataError, File
 
 
 @pytest.fixture(autouse=True)

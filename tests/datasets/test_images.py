@@ -24,8 +24,8 @@ from servers import kept
 from sklearn.datasets import load_sample_images
 
 from ntklib import datasets
-from ntklib.datasets import DataError, Images, _catalog
-from ntklib.datasets._download import File
+from ntklib.datasets import Images, _catalog, _official
+from ntklib.datasets._download import DataError, File
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_cifar10_is_what_was_written(data: Path, tmp_path: Path, hostile: bool) 
 
 
 def test_the_official_files_have_addresses_and_checksums() -> None:
-    files = [*_catalog._MNIST["train"], *_catalog._MNIST["test"], _catalog._CIFAR10]
+    files = [*_official.MNIST["train"], *_official.MNIST["test"], _official.CIFAR10]
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)
     assert all(file.url.startswith("https://") for file in files)
     assert len({file.sha256 for file in files}) == len({file.name for file in files}) == 5

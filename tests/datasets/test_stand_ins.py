@@ -13,8 +13,8 @@ from refusals import refused
 from servers import Plan, Server, hasten, kept, unresolvable
 
 from ntklib import datasets
-from ntklib.datasets import DataError, DownloadError, Images, _catalog
-from ntklib.datasets._download import File
+from ntklib.datasets import DownloadError, Images, _catalog
+from ntklib.datasets._download import DataError, File
 
 CHAPTER = ROOT / "chapters" / "05-skewed-spectrum.ipynb"
 FEW = Images("few", "Few.", np.zeros((10, 28, 28, 1), np.uint8), np.arange(10), (*"0123456789",))
@@ -118,8 +118,8 @@ def test_the_page_says_why(
     server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of chapter 5, whose cell is run as at scale `book`."""
-    monkeypatch.setattr(_catalog, "_MNIST", {"train": files(server)})
-    monkeypatch.setattr(_catalog, "_CIFAR10", server.file("cifar.tar.gz", b"123"))
+    monkeypatch.setattr(_catalog, "MNIST", {"train": files(server)})
+    monkeypatch.setattr(_catalog, "CIFAR10", server.file("cifar.tar.gz", b"123"))
     server.last = Plan(status=403)
     cells = nbformat.read(CHAPTER, as_version=4).cells
     (code,) = [each.source for each in cells if "datasets.cifar10()" in each.source]

@@ -34,7 +34,7 @@ from ntklib.dynamics import _movement, linearization
 from ntklib.learning import zonal
 from ntklib.measures import Measure, arcs, spheres
 from ntklib.networks import Network, activations
-from ntklib.theory import _panels, deviations, onset
+from ntklib.theory import _least_size, _panels, _parts, _requirements, onset
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301
@@ -70,13 +70,13 @@ def results() -> dict[str, Any]:
     one, two, three = (jnp.full((1,) * axes, 0.1) for axes in (1, 2, 3))
     x = np.asarray([1.0, 2.0])
     circle, pole = made()["measures.circle"], jnp.eye(3)[:1]
-    parts = deviations.Parts(two, two, two)
+    parts = _parts.Parts(two, two, two)
     chapter = claims.Chapter("a", "quick", seed=0)
     claim = chapter.record(
         "a", statement="", source="", measured=0, spread=(0, 0),
         criterion=claims.at_most(1, resolution=1),
     )  # fmt: skip
-    part = theory.Requirement(measured=1.0, low=1.0, high=1.0, guaranteed=2.0, pilot=64)
+    part = _requirements.Requirement(measured=1.0, low=1.0, high=1.0, guaranteed=2.0, pilot=64)
     curve = _curves.Curve("a", x, np.stack([x, x]))
     panel, slider = _curves.Panel([curve], "", ""), _curves.Slider("a", ["0", "1"])
     values: list[Any] = [
@@ -84,7 +84,7 @@ def results() -> dict[str, Any]:
         chapter, chapter.summary(), claim, claims.explored(),
         datasets.photograph_patches(stride=256),
         _panels.Panels(one, two), parts,
-        deviations.Split(one, two, two, two, parts, deviations.Parts(three, three, three)),
+        _parts.Split(one, two, two, two, parts, _parts.Parts(three, three, three)),
         dynamics.Descent(np.asarray([1]), two, one, {"weight": two}),
         dynamics.Trajectory(one, two, {"weight": two}, jnp.asarray(3)),
         statistics.Correlation(0.5, 0.25, 0.75, x), curve, panel, slider,
@@ -95,8 +95,8 @@ def results() -> dict[str, Any]:
         spectrum.nystrom(jnp.eye(8), circle, 3), targets.FourierSum((1,), (1.0,)),
         targets.SinusoidSum((1,), (1.0,)), targets.ZonalSum((2,), (1.0,), pole),
         theory.Comparison(one, two, one, two, one[0]), part, theory.requirements,
-        theory.LeastSize(4.0, 2.0, 8.0, {4.0: (9, 9)}, 0.9, 0.9),
-        theory.Plan(0.1, 3, 0.25, 0.0, 9.0, part, part, 0.9, 0.9),
+        _least_size.LeastSize(4.0, 2.0, 8.0, {4.0: (9, 9)}, 0.9, 0.9),
+        _requirements.Plan(0.1, 3, 0.25, 0.0, 9.0, part, part, 0.9, 0.9),
         zonal.Harmonics((2,), pole), *studies.STUDIES.values(),
         studies.Axis({"quick": (1, 2)}), studies.Variable("1", dims=("time",)),
     ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_a_saved_cell_with_other_arrays_is_computed_again(
         members = {name: archive[name] for name in archive.files}
     members["variables/x"] = change(members["variables/x"])
     np.savez(path, **members)
-    with pytest.warns(studies.DamagedEntryWarning, match=f"the saved cell {path} is damaged"):
+    with pytest.warns(_store.DamagedEntryWarning, match=f"the saved cell {path} is damaged"):
         again = studies.run(roots, N, seeds=1, progress=False)
     assert reused(again) == 2
     np.testing.assert_array_equal(again.x, first.x)
@@ -101,7 +101,7 @@ def test_a_saved_cell_that_fits_no_other_is_computed_again(
     cache = _store.Cache(path.parent)
     for arrays in ({"x": np.ones((8, 2))}, {"y": np.ones(8)}, {"x": np.ones(3)}):
         cache.save(configuration, arrays)
-        with pytest.warns(studies.DamagedEntryWarning, match="computing it again"):
+        with pytest.warns(_store.DamagedEntryWarning, match="computing it again"):
             again = studies.run(roots, N, seeds=1, progress=False)
         np.testing.assert_array_equal(again.x, first.x)
 
@@ -163,7 +163,7 @@ def test_results_that_are_no_numbers_are_refused_and_not_saved(tmp_path: Path) -
         found = studies.run(expected, N, seeds=8)
         assert int(np.isnan(found.x).sum()) == 1
         assert reused(found) == max(kept, 1)
-    with pytest.warns(studies.DamagedEntryWarning), refused(sentence):  # no saved one gets by
+    with pytest.warns(_store.DamagedEntryWarning), refused(sentence):  # no saved one gets by
         studies.run(undefined, N, seeds=1)
 
 

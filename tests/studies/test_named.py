@@ -160,7 +160,7 @@ def test_kernel_limit_approaches_the_ideal_dynamics() -> None:
     _assert_running_maximum(found)
     # A seed's numbers don't depend on the company.
     point = {"architecture": RING, "samples": 4}
-    again = studies.kernel_limit(point, np.array([9, 2, 7, 8]), **SETTINGS)["epsilon"]
+    again = _circle.kernel_limit(point, np.array([9, 2, 7, 8]), **SETTINGS)["epsilon"]
     np.testing.assert_allclose(again[1], found.epsilon.sel(samples=4, seed=2)[0], rtol=1e-9)
     assert len(np.unique(again[:, -1])) == 4
 
@@ -168,7 +168,7 @@ def test_kernel_limit_approaches_the_ideal_dynamics() -> None:
 def test_the_kernel_has_the_networks_activation() -> None:
     point, seeds = {"architecture": DENSE, "samples": 4}, np.arange(4)
     relu = networks.fully_connected(2, (1,), "relu", biases=True)
-    named = studies.kernel_limit(point, seeds, **SETTINGS, activation="relu")
+    named = _circle.kernel_limit(point, seeds, **SETTINGS, activation="relu")
     own = studies.infinite_width(relu.kernel, point, seeds, **SETTINGS)
     np.testing.assert_array_equal(named["epsilon"], own["epsilon"])
     for name, build in _architectures.ARCHITECTURES.items():
@@ -225,14 +225,14 @@ def test_every_scale_can_be_estimated(name: str) -> None:
 def test_what_the_studies_can_not_do_is_refused() -> None:
     seeds = np.arange(1)
     with refused("architecture must be one of fully connected, depth 1; "):
-        studies.kernel_limit({"architecture": "x", "samples": 4}, seeds, **SETTINGS)
+        _circle.kernel_limit({"architecture": "x", "samples": 4}, seeds, **SETTINGS)
     with refused("samples must be finite at m = ∞"):
-        studies.kernel_limit({"architecture": DENSE, "samples": math.inf}, seeds, **SETTINGS)
+        _circle.kernel_limit({"architecture": DENSE, "samples": math.inf}, seeds, **SETTINGS)
     with refused("samples must be a whole number or ∞ (inf), got 1.5."):
-        studies.kernel_limit({"architecture": DENSE, "samples": 1.5}, seeds, **SETTINGS)
+        _circle.kernel_limit({"architecture": DENSE, "samples": 1.5}, seeds, **SETTINGS)
     with refused("activation must be one of erf, gelu, "):
-        studies.theorem_1(
+        _circle.theorem_1(
             {"architecture": DENSE, "width": 4, "samples": 4}, seeds, **SETTINGS, activation="x"
         )
     with refused("samples must be a whole number or ∞ (inf), got 1.5."):
-        studies.theorem_1({"architecture": DENSE, "width": 4, "samples": 1.5}, seeds, **SETTINGS)
+        _circle.theorem_1({"architecture": DENSE, "width": 4, "samples": 1.5}, seeds, **SETTINGS)

@@ -10,7 +10,6 @@ import xarray as xr
 from small_studies import entries, run_logged
 from study_cells import evaluations
 
-from ntklib import studies
 from ntklib.studies import _store
 
 
@@ -31,7 +30,7 @@ def test_a_damaged_entry_is_named_and_computed_again(
     first = run_logged(log)
     path = entries(tmp_path)[2]
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(studies.DamagedEntryWarning, match=f"the saved cell {path} is damaged "):
+    with pytest.warns(_store.DamagedEntryWarning, match=f"the saved cell {path} is damaged "):
         again = run_logged(log)
     assert sum(evaluations(log).values()) == 6 + 1
     xr.testing.assert_identical(again.drop_attrs(), first.drop_attrs())
@@ -42,7 +41,7 @@ def test_an_entry_under_a_wrong_name_is_noticed(log: Path, tmp_path: Path) -> No
     first = run_logged(log)
     one, other = entries(tmp_path)[:2]
     other.write_bytes(one.read_bytes())
-    with pytest.warns(studies.DamagedEntryWarning, match="it holds another cell, or not"):
+    with pytest.warns(_store.DamagedEntryWarning, match="it holds another cell, or not"):
         again = run_logged(log)
     xr.testing.assert_identical(again.drop_attrs(), first.drop_attrs())
 
@@ -54,7 +53,7 @@ def test_an_entry_that_lacks_an_array_is_noticed(tmp_path: Path) -> None:
     with np.load(cache.path({})) as archive:
         kept = {name: archive[name] for name in archive.files if not name.endswith("y")}
     np.savez(cache.path({}), allow_pickle=False, **kept)
-    with pytest.warns(studies.DamagedEntryWarning, match="or not all of it"):
+    with pytest.warns(_store.DamagedEntryWarning, match="or not all of it"):
         assert cache.load({}) is None
 
 
@@ -82,7 +81,7 @@ def test_no_entry_is_unpickled(tmp_path: Path) -> None:
         cache.save({}, {"x": np.array([object()])})
     assert list(tmp_path.iterdir()) == []
     np.savez(cache.path({}), x=np.array([{}], dtype=object))
-    with pytest.warns(studies.DamagedEntryWarning, match="allow_pickle=False"):
+    with pytest.warns(_store.DamagedEntryWarning, match="allow_pickle=False"):
         assert cache.load({}) is None
 
 

@@ -14,8 +14,8 @@ from scipy import integrate, linalg, special
 
 from ntklib import dynamics, kernels, measures, networks, spectrum
 from ntklib.targets import FourierSum
-from ntklib.theory import _panels, deviations
-from ntklib.theory.deviations import Split
+from ntklib.theory import _panels, _parts, deviations
+from ntklib.theory._parts import Split
 
 CIRCLE = measures.circle(12)
 TARGET = FourierSum((0, 1, 2), (0.3, 1.0, 0.5), (0.0, 0.4, 0.7))
@@ -246,7 +246,7 @@ def test_gram_form_is_the_identity_of_the_sample() -> None:
 
 
 def test_parts_are_mapped_together() -> None:
-    parts = deviations.Parts(jnp.ones((2, 3)), 2 * jnp.ones((2, 3)), 4 * jnp.ones((2, 3)))
+    parts = _parts.Parts(jnp.ones((2, 3)), 2 * jnp.ones((2, 3)), 4 * jnp.ones((2, 3)))
     np.testing.assert_array_equal(parts.total, np.full((2, 3), 7.0))
     half = parts.map(lambda g: g[:, :2] / 2)
     np.testing.assert_array_equal(half.movement, np.full((2, 2), 2.0))

@@ -12,7 +12,7 @@ from refusals import refused
 from scipy import stats
 
 from ntklib import dynamics, measures, networks, spectrum, targets, theory
-from ntklib.theory import _requirements
+from ntklib.theory import _least_size, _requirements
 
 GRID = tuple(range(1, 65))
 
@@ -99,8 +99,8 @@ def test_what_least_size_refuses() -> None:
         theory.least_size(few, (2, 1))
 
 
-def _least(low: float, size: float, high: float) -> theory.LeastSize:
-    return theory.LeastSize(size, low, high, {}, share=0.8, level=0.9)
+def _least(low: float, size: float, high: float) -> _least_size.LeastSize:
+    return _least_size.LeastSize(size, low, high, {}, share=0.8, level=0.9)
 
 
 def test_growth_is_the_slope_and_its_interval_all_slopes_between_the_ends() -> None:
