@@ -29,7 +29,7 @@ from ntklib import (
     targets,
     theory,
 )
-from ntklib.book import _curves, claims, interactive
+from ntklib.book import Table, _curves, claims, interactive
 from ntklib.dynamics import _movement, linearization
 from ntklib.learning import zonal
 from ntklib.measures import Measure, arcs, spheres
@@ -81,7 +81,7 @@ def results() -> dict[str, Any]:
     panel, slider = _curves.Panel([curve], "", ""), _curves.Slider("a", ["0", "1"])
     values: list[Any] = [
         *(activations.ACTIVATIONS[name] for name in ("tanh", "gelu")),
-        chapter, chapter.summary(), claim, claims.explored(),
+        chapter, chapter.summary(), claim, claims.explored(), Table({"a": ["b"]}),
         datasets.photograph_patches(stride=256),
         _panels.Panels(one, two), parts,
         _parts.Split(one, two, two, two, parts, _parts.Parts(three, three, three)),
