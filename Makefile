@@ -70,6 +70,10 @@ NEWEST := .tools/newest
 NEWEST_GROUPS := kernels book cluster test
 NEWEST_TESTS := not test_chapters.py or 01-spectral-bias or 07-corollary-2
 
+.PHONY: falsify
+falsify: setup ## plant falsehoods in the chapters and see a claim turn red for each (ARGS, such as --help)
+	@OPENBLAS_NUM_THREADS=1 .venv/bin/python tests/falsehoods $(ARGS)
+
 .PHONY: newest
 newest: ## test the newest packages that pyproject.toml allows: what quick tests, and two chapters
 	@$(SETUP) uv venv --quiet --clear $(NEWEST)
