@@ -22,9 +22,6 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax/$(notdir $(realpath .venv/bin/python))
 # The small ones too, which every chapter needs.
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
-# JAX keeps no program that can call Python, as diffrax's checks of a flow's times would. ntklib has
-# made them before; one that failed still would make every number NaN.
-export EQX_ON_ERROR ?= nan
 # Cells of studies that chapters have run.
 export NTKLIB_CACHE ?= $(CURDIR)/.cache/studies
 export NTKLIB_SCALE := $(SCALE)
