@@ -101,7 +101,7 @@ def flow(
       which it gave up, ∞ if it didn't.
     """
     stages, weights = (jnp.asarray(each, theta.dtype) for each in (STAGES, ERROR))
-    spacing = jnp.finfo(times.dtype).eps
+    spacing = np.finfo(times.dtype).eps
 
     def combined(by: Array, forces: Array) -> Array:
         return jnp.dot(by, forces, precision=jax.lax.Precision.HIGHEST)
