@@ -8,8 +8,8 @@ SHELL := bash
 
 SETUP := PYTHON='$(PYTHON)' UV='$(UV)' INSTALLER='$(INSTALLER)' EXTRA='$(EXTRA)' _setup/run
 RUN := .venv/bin/python -m
-# Compiling, which takes most of the tests' time, keeps one core busy at a time. In the order in
-# which they are collected the chapters, few tests that take long, come first (tests/conftest.py).
+# Compiling, which takes most of the tests' time, keeps one core busy at a time. A process runs the
+# tests of a file, or one chapter; those that take longest come first (tests/conftest.py).
 PARALLEL := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 SPELLED := README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Makefile _config.yml _ext _setup benchmarks chapters ntklib tests
 
@@ -22,9 +22,6 @@ export JUPYTER_PREFER_ENV_PATH := 1
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax/$(notdir $(realpath .venv/bin/python))
 # The small ones too, which every chapter needs.
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0
-# JAX keeps no program that can call Python, as diffrax's checks of a flow's times would. ntklib has
-# made them before; one that failed still would make every number NaN.
-export EQX_ON_ERROR ?= nan
 # Cells of studies that chapters have run.
 export NTKLIB_CACHE ?= $(CURDIR)/.cache/studies
 export NTKLIB_SCALE := $(SCALE)
@@ -39,9 +36,8 @@ setup: ## install the packages below this folder, and nothing more
 	@$(SETUP) sync
 
 .PHONY: book
-book: setup ## run every chapter and build the book in _build/html
-	@.venv/bin/jupyter-book build --all -W --keep-going . && \
-	echo "Built in $$SECONDS s. Open file://$(CURDIR)/_build/html/index.html"
+book: setup ## run what chapters have changed and build the book in _build/html
+	@PYTHONPATH=_ext $(RUN) companion.build
 
 .PHONY: pdf
 pdf: book ## print the book as _build/book.pdf, with a Chromium

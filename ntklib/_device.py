@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import psutil
 from jaxtyping import PyTree
+
+from ntklib import _host
 
 
 def chosen() -> jax.Device | str | None:
@@ -39,29 +40,12 @@ def side_by_side() -> bool:
     return not on_cpu()
 
 
-# Where Linux says what a container may use and uses: version 2 of control groups, then 1.
-_LIMITS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
-
-
 def available() -> int:
     """Returns the bytes that JAX's device has left: of a GPU, or of this machine or container."""
     statistics = default().memory_stats()
     if statistics is not None and "bytes_limit" in statistics:
         return int(statistics["bytes_limit"]) - int(statistics.get("bytes_in_use", 0))
-    left = int(psutil.virtual_memory().available)
-    for limit, used in _LIMITS:
-        try:
-            held = int(Path(used).read_text()) - _page_cache(Path(used).with_name("memory.stat"))
-            left = min(left, int(Path(limit).read_text()) - held)
-        except (OSError, ValueError):  # no container, or one without a limit ("max")
-            continue
-    return max(left, 0)
+    return _host.available()
 
 
 def peak() -> int:
@@ -75,16 +59,6 @@ def peak() -> int:
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return held if sys.platform == "darwin" else 1024 * held
     return 0
-
-
-def _page_cache(statistics: Path) -> int:
-    """Returns the bytes of files that a container's use counts, but Linux gives back on demand."""
-    try:
-        counts = dict(line.split() for line in statistics.read_text().splitlines())
-    except (OSError, ValueError):  # then all that is used counts
-        return 0
-    # In version 1 the second is without the groups below.
-    return int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
 
 
 def over_draws(one: Callable[[Any], Any], batch: PyTree, *, side_by_side: bool) -> PyTree:

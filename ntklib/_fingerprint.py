@@ -20,8 +20,6 @@ from types import FunctionType
 from typing import Any
 
 NUMERICAL_PACKAGES = (
-    "diffrax",
-    "equinox",
     "jax",
     "jax-cuda12-plugin",
     "jax-cuda13-plugin",

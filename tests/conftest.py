@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import jax
@@ -10,6 +10,9 @@ import jaxtyping
 import matplotlib
 import pytest
 import xla
+import yaml
+from places import ROOT
+from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
     from books import Book
@@ -30,9 +33,40 @@ matplotlib.use("Agg")
 jaxtyping.install_import_hook("ntklib", "beartype.beartype")
 
 
+CHAPTERS = "test_chapters.py"
+CHAPTER = f"{CHAPTERS}::test_chapter["
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets the chapters come first: one process runs them all while others run the rest."""
-    items.sort(key=lambda item: item.path.stem != "test_chapters")
+    """Lets the chapters come first, the longest of them before, and the book made of them last."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    longest = [Path(name).name for name in config["sphinx"]["config"]["companion_longest"]]
+
+    def rank(item: pytest.Item) -> int:
+        if CHAPTER not in item.nodeid:
+            return len(longest) if CHAPTERS in item.nodeid else 0
+        found = [place for place, name in enumerate(longest) if f"[{name}-" in item.nodeid]
+        return min(found, default=0) - len(longest)
+
+    items.sort(key=rank)
+
+
+class Scheduling(LoadFileScheduling):
+    """Gives a process one file's tests after another, but each chapter by itself.
+
+    Those on a GPU stay together, for each of their kernels takes it for itself.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        if CHAPTER not in nodeid:
+            return str(super()._split_scope(nodeid))
+        return nodeid if nodeid.endswith("-cpu]") else "the chapters on a GPU"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Distributes tests so."""
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

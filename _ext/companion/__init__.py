@@ -1,6 +1,7 @@
 """What this book needs of Sphinx beyond Jupyter Book.
 
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
+- Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
 - The claims recorded by the chapters are checked, shown by `{claims}` and written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
@@ -13,29 +14,36 @@
 """
 
 import os
+from typing import TYPE_CHECKING
 
-from myst_nb.core.render import load_mime_renders
-from sphinx.application import Sphinx
-
-from companion import (
-    accessibility,
-    api,
-    borrowed,
-    citations,
-    codelinks,
-    costs,
-    execution,
-    onefile,
-    recorded,
-    repository,
-    site,
-)
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 
-def setup(app: Sphinx) -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, bool]:
     """Registers the extension."""
+    # Imported here because `changes` is read without Sphinx, which takes seconds to load.
+    from myst_nb.core.render import load_mime_renders
+
+    from companion import (
+        accessibility,
+        api,
+        borrowed,
+        citations,
+        codelinks,
+        costs,
+        execution,
+        onefile,
+        recorded,
+        repository,
+        running,
+        site,
+    )
+
     app.add_config_value("companion_claims", {}, "env", dict)
     app.add_config_value("companion_scale", os.environ.get("NTKLIB_SCALE", ""), "env", str)
+    app.add_config_value("companion_longest", [], "", list)
     app.add_node(recorded.ClaimsTable)
     app.add_directive("claims", recorded.ClaimsDirective)
     app.add_node(borrowed.Borrowed)
@@ -55,13 +63,14 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", execution.choose_cache)
     app.connect("config-inited", repository.offer_buttons)
     app.connect("builder-inited", onefile.share_handlers)
-    app.connect("builder-inited", execution.name_deadly_cells)
+    app.connect("env-before-read-docs", running.run_stale)
     app.connect("source-read", execution.set_scale)
     # Before and after napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", api.read_markdown, priority=400)
     app.connect("autodoc-process-docstring", api.add_types, priority=600)
     app.connect("env-updated", recorded.gather_claims)
     app.connect("env-updated", codelinks.gather_names)
+    app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", costs.fill_tables)
@@ -79,3 +88,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_all(app: "Sphinx", env: "BuildEnvironment") -> set[str]:
+    """Lets every page be written, also where only some were read anew.
+
+    Titles, numbers of figures, claims and the contents at the side are shown on other pages too.
+    """
+    return env.found_docs

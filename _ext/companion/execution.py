@@ -1,20 +1,13 @@
 """When a notebook is executed, at which scale, and where its executed form lies."""
 
-import functools
 import os
 import re
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from jupyter_cache import get_cache
-from jupyter_cache.executors.utils import ExecutionResult
-from myst_nb.core.execute import cache as cached_execution
-from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -62,14 +55,20 @@ def choose_cache(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(caches / fingerprint(Path(app.srcdir), environment()))
 
 
-def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Runs every notebook at the scale that the configuration or `NTKLIB_SCALE` asks for."""
+def scaled(app: Sphinx, notebook: str) -> str:
+    """Returns a notebook's text at the scale that the configuration or `NTKLIB_SCALE` asks for."""
     scale = app.config.companion_scale
-    if not scale or not app.env.doc2path(docname).endswith(".ipynb"):
-        return
+    if not scale:
+        return notebook
     if scale not in SCALES:
         raise ExtensionError(f"the scale is {scale!r}: choose one of {', '.join(SCALES)}")
-    source[0] = at_scale(source[0], scale)
+    return at_scale(notebook, scale)
+
+
+def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Lets Sphinx read every notebook at that scale."""
+    if app.env.doc2path(docname).endswith(".ipynb"):
+        source[0] = scaled(app, source[0])
 
 
 def death(number: int, source: str) -> str:
@@ -85,35 +84,6 @@ def death(number: int, source: str) -> str:
         "A system that runs out of memory kills it without a word: close other programs, or choose "
         "a smaller scale (make book SCALE=quick)."
     )
-
-
-def telling_of_deaths(execute: Callable[..., ExecutionResult]) -> Callable[..., ExecutionResult]:
-    """Lets jupyter-cache's execution of a notebook fail like any other where its kernel dies.
-
-    By itself it lets nbclient's error through, which is "Kernel died", without notebook and cell.
-    """
-
-    @functools.wraps(execute)
-    def wrapped(nb: NotebookNode, cwd: str | None, **options: Any) -> ExecutionResult:
-        running = [0]
-
-        def note(cell_index: int, **_: Any) -> None:
-            running[0] = cell_index
-
-        try:
-            return execute(nb, cwd, on_cell_execute=note, **options)
-        except DeadKernelError:
-            text = death(running[0] + 1, nb.cells[running[0]].source)
-            return ExecutionResult(nb, cwd, 0.0, DeadKernelError(text), traceback.format_exc())
-
-    return wrapped
-
-
-def name_deadly_cells(*_: Any) -> None:
-    """Lets myst-nb, which has no setting for it, execute notebooks with `telling_of_deaths`."""
-    execute = cached_execution.single_nb_execution
-    if not hasattr(execute, "__wrapped__"):
-        cached_execution.single_nb_execution = telling_of_deaths(execute)
 
 
 def executed_notebook(app: Sphinx, docname: str) -> Path:

@@ -4,13 +4,14 @@ The address is that of the git remote `origin`. Without one on GitHub there are 
 """
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from companion.changes import git
 
 GITHUB = re.compile(r"(?:.*@|.*://)(?:.*@)?github\.com[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 BINDER, COLAB = "https://mybinder.org", "https://colab.research.google.com"
@@ -32,15 +33,6 @@ if "google.colab" in sys.modules:
 """
 
 
-def _git(root: Path, *arguments: str) -> str:
-    """Returns what git says, nothing where it fails or isn't there."""
-    command = ["git", "-C", str(root), *arguments]  # git is found as the caller's shell finds it
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
 def address(root: Path) -> str:
     """Returns the repository's address on the web, such as https://github.com/owner/name.
 
@@ -50,7 +42,7 @@ def address(root: Path) -> str:
     Returns:
         The address, empty if there is no remote `origin` or it isn't on GitHub.
     """
-    found = GITHUB.fullmatch(_git(root, "remote", "get-url", "origin"))
+    found = GITHUB.fullmatch(git(root, "remote", "get-url", "origin"))
     return f"https://github.com/{found['name']}" if found else ""
 
 
@@ -61,7 +53,7 @@ def offer_buttons(app: Sphinx, config: Config) -> None:
         return
     options = config.html_theme_options
     options["repository_url"] = url
-    options["repository_branch"] = _git(root, "branch", "--show-current") or "main"
+    options["repository_branch"] = git(root, "branch", "--show-current") or "main"
     options["use_repository_button"] = options["use_issues_button"] = True
     services = {"binderhub_url": BINDER, "colab_url": COLAB}
     options["launch_buttons"] = {**options.get("launch_buttons", {}), **services}

@@ -1,9 +1,8 @@
-"""Flows that don't come to their end: when to stop them, and why they stopped."""
+"""Why flows that don't come to their end have stopped."""
 
 from collections.abc import Callable
 from typing import Any
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,22 +11,6 @@ from jaxtyping import Array, PyTree
 from ntklib.dynamics._solver import Solver
 from ntklib.networks import _parameters
 from ntklib.networks._network import Apply
-
-
-class Advancing(diffrax.PIDController):
-    """Shortens a step that led to NaN, and gives up where time stands still.
-
-    By itself diffrax makes the step after NaN one of NaN, and spends all steps that there are on
-    it, or on steps below the rounding of t.
-    """
-
-    def adapt_step_size(self, t0: Any, t1: Any, *further: Any) -> Any:
-        """Returns whether the step from t0 to t1 is kept, the next one, and how it went."""
-        keep, start, end, *state, result = super().adapt_step_size(t0, t1, *further)
-        end = jnp.where(jnp.isnan(end), start + self.factormin * (t1 - t0), end)
-        stuck = end <= start
-        result = diffrax.RESULTS.where(stuck, diffrax.RESULTS.dt_min_reached, result)
-        return keep, start, end, *state, result
 
 
 def explained(

@@ -1,10 +1,8 @@
 """What `dynamics.gradient_flow` and `linearized_flow` share: checks and integration."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +10,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from ntklib import _arguments, _checks, _device
-from ntklib.dynamics import _exponential, _failure, _meter, _scales
-from ntklib.dynamics._scales import Scales
+from ntklib.dynamics import _exponential, _failure, _meter, _runge_kutta, _scales
 from ntklib.dynamics._solver import Integrals, Model, Solver
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
@@ -45,10 +42,20 @@ def integrate(
         roots, node_roots = jnp.sqrt(weights), jnp.sqrt(node_weights)
         scales = _scales.at_start(on_points, theta_0, roots, labels)
         if solver.method == "explicit":
-            return _explicit(
-                lambda theta: 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2),
-                saved, theta_0, ts, scales, solver,
-                _meter.Meter(bar, index) if progress else None,
+            slope = jax.grad(lambda at: 0.5 * jnp.sum(weights * (on_points(at) - labels) ** 2))
+            # A step that ends a rounding error before the first saved time would be followed by one
+            # of that rounding error, from which steps grow by 10 at most.
+            first = jnp.min(jnp.where(ts > 0, ts, jnp.inf)) / 2
+            rtol, atol = scales.tolerances(solver)
+            return _runge_kutta.flow(
+                lambda theta: -ravel_pytree(slope(unravel(theta)))[0],
+                lambda theta, error: error / (atol + rtol * theta),
+                lambda theta: saved(unravel(theta)), start, ts,
+                jnp.minimum(0.01 / scales.rate, first).astype(ts.dtype),
+                max_steps=solver.max_steps,
+                report=lambda steps, t: (
+                    _meter.report_now_and_then(bar, index, steps, t / ts[-1]) if progress else None
+                ),
             )  # fmt: skip
 
         def residual(theta: Array) -> Array:
@@ -76,40 +83,6 @@ def integrate(
         )  # fmt: skip
 
     return _device.over_draws(one, batch, side_by_side=side_by_side)
-
-
-def _explicit(
-    loss: Callable[[PyTree], Array], saved: Callable[[PyTree], PyTree], theta_0: PyTree, ts: Array,
-    scales: Scales, solver: Solver, meter: Any,
-) -> tuple[PyTree, Array, Array]:  # fmt: skip
-    """Solves the flow of a loss by Tsitouras's Runge–Kutta method, as `_exponential.flow` does."""
-    # By itself diffrax starts with a step of 0.01. One that ends a rounding error before the first
-    # saved time, say 0.01 as `geomspace` has it, is followed by a step of that rounding error, and
-    # from it the steps grow by 10 at most: half of those of a short flow were spent on this.
-    first = jnp.min(jnp.where(ts > 0, ts, jnp.inf))
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, theta, args: jax.tree.map(jnp.negative, jax.grad(loss)(theta))),
-        diffrax.Tsit5(),
-        t0=jnp.zeros((), ts.dtype),
-        t1=ts[-1],
-        dt0=jnp.minimum(0.01 / scales.rate, first / 2).astype(ts.dtype),
-        y0=theta_0,
-        saveat=diffrax.SaveAt(
-            subs=(
-                diffrax.SubSaveAt(ts=ts, fn=lambda t, theta, args: saved(theta)),
-                diffrax.SubSaveAt(t1=True, fn=lambda t, theta, args: t),
-            )
-        ),
-        stepsize_controller=diffrax.ClipStepSizeController(scales.steps(solver), step_ts=ts),
-        max_steps=solver.max_steps,
-        throw=False,
-        progress_meter=meter or diffrax.NoProgressMeter(),
-        # Nothing is differentiated backwards through the flow: a plain loop compiles faster.
-        adjoint=diffrax.ForwardMode(),
-    )
-    found, last = solution.ys
-    successful = solution.result == diffrax.RESULTS.successful
-    return found, solution.stats["num_steps"], jnp.where(successful, jnp.inf, last[0])
 
 
 def solve(

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import diffrax
-import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -50,29 +48,24 @@ def report(number: Array, draw: Array, fraction: Any) -> None:
     jax.debug.callback(_advance, number, draw, fraction)
 
 
-class Meter(diffrax.AbstractProgressMeter[Array]):
-    """Reports how far one draw's integration is, as a fraction of its time span."""
+def report_now_and_then(number: Array, draw: Array, steps: Array, fraction: Any) -> None:
+    """Tells the bar how far a draw is, at every `EVERY`th of its steps and when it is done."""
+    jax.lax.cond(
+        (_most(steps) % EVERY == 0) | (_most(fraction) >= 1),
+        lambda: report(number, draw, fraction),
+        lambda: None,
+    )
 
-    number: Array
-    draw: Array
 
-    def init(self) -> Array:
-        """Starts counting steps."""
-        return jnp.zeros((), jnp.int32)
+@jax.custom_batching.custom_vmap
+def _most(value: Array) -> Array:
+    """Returns a value, and the largest of those of all draws where they run side by side.
 
-    def step(self, state: Array, progress: Any) -> Array:
-        """Counts a step and reports now and then."""
-        # The count is the same for all draws side by side, so its maximum keeps the condition
-        # out of the batch: a batched one would send a message at every step.
-        due = eqxi.unvmap_max(state) % EVERY == EVERY - 1
-        jax.lax.cond(
-            eqxi.nonbatchable(due),
-            lambda: report(self.number, self.draw, progress),
-            lambda: None,
-        )
-        return state + 1
+    That keeps the condition above out of the batch: a batched one would send a message every step.
+    """
+    return value
 
-    def close(self, state: Array) -> None:
-        """Reports that the draw is done."""
-        # Depends on the state, or it would be sent before the first step.
-        report(self.number, self.draw, jnp.where(state >= 0, 1.0, 0.0))
+
+@_most.def_vmap
+def _most_of_draws(size: int, batched: list[bool], values: Array) -> tuple[Array, bool]:
+    return jnp.max(values), False

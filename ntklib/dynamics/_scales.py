@@ -12,15 +12,14 @@ value if network and target are multiplied by c and time by 1/c².
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
-from ntklib.dynamics._failure import Advancing
 from ntklib.dynamics._solver import Solver
 
 SMALL = 0.25
@@ -58,23 +57,22 @@ class Scales:
         # Where nothing is to be learned and θ₀ = 0, no error is made either.
         return jnp.maximum(jnp.maximum(rtol * self.residual, rounding), precision.tiny)
 
-    def steps(self, solver: Solver) -> diffrax.PIDController:
-        """Returns what keeps the error of θ within the tolerances.
+    def tolerances(self, solver: Solver) -> tuple[Any, Any]:
+        """Returns the relative and the absolute error that a step may make of every parameter.
 
-        They are on every parameter, relative to it and absolute. Without atol both shrink with a
-        small residual.
+        Without atol both shrink with a small residual.
         """
         rtol = solver.rtol
         if solver.atol is not None:
-            return Advancing(rtol=rtol, atol=solver.atol)
+            return rtol, solver.atol
         precision = np.finfo(self.residual.dtype)
         movement = self.residual / (SMALL * jnp.sqrt(self.rate))
         still = self.spread == 0  # such as θ₀ = 0, where only the movement has a size
         size = jnp.where(still, movement, jnp.minimum(movement, self.spread))
         share = jnp.where(still, 1.0, size / jnp.where(still, 1.0, self.spread))
-        return Advancing(
-            rtol=jnp.maximum(rtol * share, jnp.minimum(rtol, ROUNDING * precision.eps)),
-            atol=jnp.maximum(ABSOLUTE * rtol * size, precision.tiny),
+        return (
+            jnp.maximum(rtol * share, jnp.minimum(rtol, ROUNDING * precision.eps)),
+            jnp.maximum(ABSOLUTE * rtol * size, precision.tiny),
         )
 
 

@@ -144,16 +144,23 @@ class Book:
         )
         nbformat.write(notebook, self.folder / "chapters" / "page.ipynb")
 
+    def replace(self, old: str, new: str) -> None:
+        """Replaces text of the notebook."""
+        path = self.folder / "chapters" / "page.ipynb"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
     def build(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Builds it as `make book` does."""
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
         config["sphinx"]["config"]["companion_claims"] = self.claims
         (self.folder / "_config.yml").write_text(yaml.safe_dump(config))
-        program = Path(sys.executable).with_name("jupyter-book")
+        own = {"NTKLIB_SCALE": "", "NO_COLOR": "1", "PYTHONPATH": "_ext"}
         return subprocess.run(
-            [program, *["build", "--all", "-W", "--keep-going", "."]],
+            [sys.executable, "-m", "companion.build"],
             cwd=self.folder,
-            env={**os.environ, "NTKLIB_SCALE": "", "NO_COLOR": "1", **environment},
+            env={**os.environ, **own, **environment},
             capture_output=True,
             text=True,
             check=False,

@@ -85,16 +85,50 @@ def test_index_opens_the_landing_page(built: Book) -> None:
     assert "url=chapters/page.html" in built.html("index")
 
 
-def test_unchanged_notebook_comes_from_the_cache_and_a_changed_library_runs_it_again(
-    built: Book, tmp_path: Path
-) -> None:
-    book, first = built.copy(tmp_path / "book"), built.stamp()
+def pages(book: Book) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in book.site.rglob("*.html")}
+
+
+def test_what_has_changed_decides_what_is_done(book: Book) -> None:
+    """No Sphinx; one page read and all written; all read; and the notebook run again."""
     assert book.build().returncode == 0
+    first = book.stamp()
+    nothing = book.build()
+    assert nothing.returncode == 0
+    assert nothing.stdout.startswith("Nothing has changed since the book was built. Open file://")
+    # A title is shown on the other pages too.
+    book.replace("# A page of $m$", "# Another page of $m$")
+    sentence = book.build()
+    assert sentence.returncode == 0, sentence.stderr
+    assert "0 added, 2 changed, 0 removed" in sentence.stdout  # and that of all claims
+    assert "Built in" in sentence.stdout
+    assert "Another page of" in book.html("chapters/claims")
     assert book.stamp() == first
     assert book.recorded() == [CLAIM]
+    incremental = pages(book)
+    # What is missing among the pages is made again.
+    (book.site / "chapters" / "claims.html").unlink()
+    afresh = book.build()
+    assert "added, 0 changed, 0 removed" in afresh.stdout
+    assert pages(book) == incremental
+    assert book.stamp() == first
     (book.folder / "ntklib" / "library.py").write_text("x = 2\n")
-    assert book.build().returncode == 0
+    ran = book.build()
+    assert ran.returncode == 0
+    assert "running 1 notebook(s), 1 at a time" in ran.stdout
     assert book.stamp() != first
+
+
+def test_a_warning_fails_every_build_until_its_page_is_mended(book: Book) -> None:
+    assert book.build().returncode == 0
+    book.replace("# A page of $m$", "# A page of {doc}`nothing`")
+    for _ in range(2):
+        answer = book.build()
+        assert answer.returncode != 0
+        assert "unknown document" in answer.stderr
+        assert "Built in" not in answer.stdout
+    book.replace("{doc}`nothing`", "$m$")
+    assert book.build().returncode == 0
 
 
 def test_broken_cell_fails_the_build_every_time(book: Book) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import books
 import nbformat
 import pytest
-from docutils.utils import new_document
-from myst_nb.core.config import NbParserConfig
-from myst_nb.core.execute import ExecutionError, create_client
-from myst_nb.core.loggers import DocutilsDocLogger
+import yaml
+from jupyter_cache import get_cache
+from places import ROOT
 from sphinx.errors import ExtensionError
 
-from companion import execution, recorded
+from companion import changes, execution, recorded, running
+from ntklib import _host
 from ntklib.book._criterion import VERDICTS, Criterion
 
 VERSIONS = {"python": "3.11.7", "jax": "0.10.2"}
@@ -85,6 +85,49 @@ def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch
     assert versions["platforms"] == "cpu"
     assert versions["jax"] != "absent"
     assert versions["python"].startswith("3.")
+
+
+SOURCES = {
+    "_config.yml": "title: A",
+    "_ext/companion/tables.py": "x = 1",
+    "_static/companion.css": "a {}",
+    "chapters/a.ipynb": "{}",
+    "chapters/b.md": "# B",
+    "chapters/references.bib": "@misc{a}",
+    "ntklib/sub/b.py": '"""A docstring."""',
+    "_build/html/chapters/a.html": "<p>",
+    "_build/.doctrees/environment.pickle": "x",
+}
+
+
+@pytest.mark.parametrize("changed", [None, *SOURCES, "chapters/c.md", "_static/new.js"])
+def test_only_text_of_pages_is_read_alone(tmp_path: Path, changed: str | None) -> None:
+    for name, text in SOURCES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert changes.saved(tmp_path) == {}
+    assert not changes.only_pages({}, changes.state(tmp_path))
+    changes.save(tmp_path, changes.state(tmp_path))
+    before = changes.saved(tmp_path)
+    if changed is not None:
+        (tmp_path / changed).write_text("something else")
+    now = changes.state(tmp_path)
+    assert (now == before) == (changed is None)
+    assert changes.only_pages(before, now) == (
+        changed in {None, "chapters/a.ipynb", "chapters/b.md"}
+    )
+    changes.forget(tmp_path)
+    assert changes.saved(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", changes.VARIABLES)
+def test_another_environment_is_a_change(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = changes.state(tmp_path)
+    monkeypatch.setenv(name, "another")
+    assert not changes.only_pages(before, changes.state(tmp_path))
 
 
 def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:
@@ -198,19 +241,47 @@ def test_inline_separates_formulas_from_text() -> None:
 
 
 def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
-    path = tmp_path / "page.ipynb"
+    path, other = tmp_path / "page.ipynb", tmp_path / "other.ipynb"
     books.deadly(path)
-    notebook = nbformat.read(path, as_version=4)
-    config = NbParserConfig(
-        execution_mode="cache",
-        execution_cache_path=str(tmp_path / "cache"),
-        execution_raise_on_error=True,
-    )
-    for _ in range(2):  # builds in one process share myst-nb
-        execution.name_deadly_cells()
-    client = create_client(notebook, str(path), config, DocutilsDocLogger(new_document("page")))
-    with pytest.raises(ExecutionError, match="page.ipynb") as found, client:
-        pass
-    reason = str(found.value.__cause__)
-    assert reason.startswith("the kernel died while it ran cell 4, which begins\n\n    x = 1\n")
+    fine = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    cache = get_cache(tmp_path / "cache")
+    notebooks = {path: nbformat.read(path, as_version=4), other: fine}
+    (reason,) = running.run(notebooks, cache, timeout=60)
+    begin = "the kernel died while it ran cell 4, which begins\n\n    x = 1\n"
+    assert reason.startswith(f"{path}: DeadKernelError: {begin}")
     assert "make book SCALE=quick" in reason
+    # What succeeded is kept.
+    _, kept = cache.merge_match_into_notebook(fine)
+    assert kept.cells[0].outputs[0].data["text/plain"] == "2"
+    with pytest.raises(KeyError):
+        cache.match_cache_notebook(notebooks[path])
+
+
+@pytest.mark.parametrize(
+    ("count", "room", "plugin", "platforms", "expected"),
+    [
+        (1, 100, "absent", "", 1),
+        (3, 100, "absent", "", 3),
+        (16, 100, "absent", "", 4),
+        (16, 2, "absent", "", 2),
+        (16, 0, "absent", "", 1),
+        (16, 100, "0.10.2", "", 1),
+        (16, 100, "0.10.2", "cpu", 4),
+    ],
+    ids=["one", "few", "cores", "memory", "no memory", "GPU", "GPU left alone"],
+)
+def test_as_many_notebooks_run_at_once_as_there_is_room(
+    count: int, room: int, plugin: str, platforms: str, expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    versions = {**dict.fromkeys(running.GPU_PLUGINS, plugin), "platforms": platforms}
+    monkeypatch.setattr(execution, "environment", lambda: versions)
+    monkeypatch.setattr(running, "_cores", lambda: 4)
+    monkeypatch.setattr(_host, "available", lambda: room * running.MEMORY + 1)
+    assert running.at_once(count) == expected
+
+
+def test_the_longest_begin_first_and_what_is_unknown_before_them() -> None:
+    assert running.by_length(["a", "new", "b"], ["b", "a", "gone"]) == ["new", "b", "a"]
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    assert sorted(config["companion_longest"]) == sorted(config["companion_claims"])

@@ -75,7 +75,7 @@ def test_tolerance_steers_the_error() -> None:
 
 @either_flow
 def test_where_the_first_time_lies_costs_no_steps(kind: Flow) -> None:
-    # `diffrax` would start with a step of 0.01, which the first of these is a rounding error above.
+    # A first step of 0.01, as is usual, would end a rounding error before the first of these.
     steps = [
         int(kind(linear, jnp.zeros(5), TARGET, CIRCLE, jnp.geomspace(first, 2.0, 8)).steps)
         for first in (0.01, 0.012)

@@ -9,13 +9,15 @@ import pytest
 from cases import points
 from flows import flow, linear
 
-from ntklib import _progress, dynamics
+from ntklib import _device, _progress, dynamics
 from ntklib.dynamics import _meter
 
 
+@pytest.mark.parametrize("side_by_side", [False, True])
 def test_the_bar_appears_when_a_run_is_long(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    side_by_side: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(_device, "side_by_side", lambda: side_by_side)
     reports: list[tuple[int, float]] = []
     advance = _meter._advance
 
@@ -31,13 +33,16 @@ def test_the_bar_appears_when_a_run_is_long(
     monkeypatch.setattr(_meter, "_advance", watched)
     monkeypatch.setattr(_progress, "DELAY", 3600.0)  # however slow the machine
     theta_0 = jnp.asarray(points(2, 5))
-    flow(apply, theta_0, draws=True, progress=True)
+    timed = flow(apply, theta_0, draws=True, progress=True)
     assert capsys.readouterr().err == ""  # it is over before the delay is
     for draw in (0, 1):
         fractions = [fraction for each, fraction in reports if each == draw]
         assert 0 < fractions[0] < 1
         assert fractions == sorted(fractions)
         assert fractions[-1] == 1
+    # A message at every third step, or two where draws end at different steps.
+    steps = int(jnp.max(timed.steps))
+    assert len(reports) <= 2 * (steps // 3 + 2)
 
     monkeypatch.setattr(_progress, "DELAY", 0.0)
     quiet = flow(apply, theta_0, draws=True, progress=False)

@@ -23,6 +23,7 @@ FLOORS = (
         "_device",
         "_files",
         "_fingerprint",
+        "_host",
         "_lazy",
         "_progress",
         "_scale",
