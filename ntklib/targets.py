@@ -11,9 +11,8 @@ from jaxtyping import Array, Float
 
 from ntklib import _arguments, _checks, measures
 from ntklib.measures import _harmonics
-from ntklib.networks._network import Target
 
-__all__ = ["FourierSum", "SinusoidSum", "Target", "ZonalSum", "gegenbauer"]
+__all__ = ["FourierSum", "SinusoidSum", "ZonalSum", "gegenbauer"]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ its linearization.
 
 from ntklib.dynamics import linearization, pools
 from ntklib.dynamics._closed_forms import closed_form, damping_factor, ideal_flow, kernel_flow
-from ntklib.dynamics._descent import Descent, gradient_descent
+from ntklib.dynamics._descent import gradient_descent
 from ntklib.dynamics._ensembles import kernel_flows, network_flows
 from ntklib.dynamics._flows import Trajectory, gradient_flow, linearized_flow
 
 __all__ = [
-    "Descent",
     "Trajectory",
     "closed_form",
     "damping_factor",

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _matrices
 from ntklib.dynamics import _decay
 from ntklib.spectrum import Eigensystem
 
@@ -89,7 +89,7 @@ def gram_flow(
 ) -> _decay.GramFlow:
     """Returns the flow at the nodes and on the sample; arguments, checked, as `closed_form`."""
     traced = isinstance(gram, jax.core.Tracer)
-    matrix = jnp.asarray(gram if traced else _checks.symmetric("gram", gram))
+    matrix = jnp.asarray(gram if traced else _matrices.symmetric("gram", gram))
     n = matrix.shape[0]
     rows = _checks.real_array("cross", cross, "q n")
     on_sample = _checks.real_array("sample_residual", sample_residual, "n")

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _matrices
 
 
 def rates(name: str, values: Any, times: Any) -> Float[Array, " k"]:
@@ -128,5 +128,5 @@ def sound(name: str, flow: GramFlow) -> None:
             raise ValueError(
                 f"{name} holds NaN or infinite values: check the kernel's values at the sample."
             )
-        _checks.small_asymmetry(name, float(asymmetry), spectrum.dtype)
-        _checks.nonnegative_spectrum(name, spectrum * spectrum.size)
+        _matrices.small_asymmetry(name, float(asymmetry), spectrum.dtype)
+        _matrices.nonnegative_spectrum(name, spectrum * spectrum.size)

@@ -22,23 +22,7 @@ MESSAGES = 100
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """What gradient descent went through; a leading axis b counts draws where there are several.
-
-    Attributes:
-      steps: numbers of the steps k, shape (s,).
-      values: f(·; θ_k) at the nodes, shape (b, s, q) or (s, q).
-      loss: Φ(θ_k), shape (b, s) or (s,).
-      params: θ_k, each leaf with leading axes (b, s) or (s,); None unless asked for.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import numpy as np
-      >>> from ntklib import dynamics
-      >>> steps, loss = np.array([0, 10]), jnp.array([0.5, 0.1])
-      >>> run = dynamics.Descent(steps, jnp.zeros((2, 8)), loss, None)
-      >>> run.values[-1].shape  # after step 10, at 8 nodes
-      (8,)
-    """
+    """What `dynamics.gradient_descent` returns."""
 
     steps: Int[np.ndarray, " s"]
     values: Float[Array, "*b s q"]

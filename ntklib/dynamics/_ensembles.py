@@ -11,8 +11,8 @@ from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _decay, _meter
 from ntklib.dynamics._flows import Trajectory, gradient_flow
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door, _parameters
-from ntklib.targets import Target
+from ntklib.networks import Network, _door, _parameters
+from ntklib.networks._network import Kernel, Target
 
 
 def network_flows(

@@ -11,8 +11,7 @@ from ntklib.dynamics import _integrator
 from ntklib.dynamics._solver import Solver
 from ntklib.measures import Measure
 from ntklib.networks import Network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,7 @@ from ntklib.dynamics._solver import Integrals, Model, Solver
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 JACOBIAN = 2**31
 """Bytes of a Jacobian that the exponential method puts up with."""

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 
 def losses(
@@ -60,22 +59,7 @@ def _losses(params: PyTree, points: Array, labels: Array, *, apply: Apply) -> Fl
 
 @dataclass(frozen=True, eq=False)
 class Movement:
-    r"""How far parameters moved from their start.
-
-    Attributes:
-      norm: $\|\theta_t - \theta_0\|$, shape (b, s).
-      relative: $\|\theta_t - \theta_0\|/\|\theta_0\|$, shape (b, s); NaN where θ₀ = 0.
-      largest: $\max_j |\theta_{t,j} - \theta_{0,j}|$, shape (b, s). Every $\theta_{0,j}$ is N(0, 1)
-        in this library, so it is in units of a parameter's own standard deviation.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib.dynamics import linearization
-      >>> start, along = np.array([[3.0, 4.0]]), np.array([[[3.0, 4.0], [6.0, 8.0]]])
-      >>> moved = linearization.movement(along, start)
-      >>> moved.norm.tolist(), moved.relative.tolist(), moved.largest.tolist()
-      ([[0.0, 5.0]], [[0.0, 1.0]], [[0.0, 4.0]])
-    """
+    """What `movement` returns."""
 
     norm: Float[np.ndarray, "b s"]
     relative: Float[np.ndarray, "b s"]
@@ -83,14 +67,16 @@ class Movement:
 
 
 def movement(params: PyTree, start: PyTree) -> Movement:
-    """Measures how far parameters moved.
+    r"""Measures how far parameters moved.
 
     Args:
       params: θ_t, each leaf with leading axes (b, s): `Trajectory.params` of a flow that kept them.
       start: θ₀, each leaf with a leading axis b.
 
     Returns:
-      The movement, by draw and time.
+      The movement, each of shape (b, s): `norm`, $\|\theta_t - \theta_0\|$; `relative`, that over
+      ‖θ₀‖, NaN where θ₀ = 0; and `largest`, $\max_j |\theta_{t,j} - \theta_{0,j}|$, in units of a
+      parameter's own standard deviation where every $\theta_{0,j}$ is N(0, 1), as in this library.
 
     Raises:
       ValueError: the trees differ, or params lacks the axes (b, s, …) over start's (b, …).
@@ -100,8 +86,9 @@ def movement(params: PyTree, start: PyTree) -> Movement:
       >>> from ntklib.dynamics import linearization
       >>> start = {"weight": np.zeros((1, 2))}  # one draw
       >>> along = {"weight": np.array([[[0.0, 0.0], [3.0, 4.0]]])}  # at two times
-      >>> linearization.movement(along, start).norm.tolist()
-      [[0.0, 5.0]]
+      >>> moved = linearization.movement(along, start)
+      >>> moved.norm.tolist(), moved.largest.tolist()
+      ([[0.0, 5.0]], [[0.0, 4.0]])
     """
     moved, first = (
         [path for path, _ in jax.tree.leaves_with_path(tree)] for tree in (params, start)

@@ -25,7 +25,7 @@ from ntklib import _arguments, _checks
 from ntklib.dynamics import _flows
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _parameters
-from ntklib.targets import Target
+from ntklib.networks._network import Target
 
 __all__ = ["cut", "flows"]
 

@@ -32,21 +32,6 @@ def kernel_distances(
 
     Returns:
       For each kernel one distance a draw, shape (b,).
-
-    Raises:
-      TypeError: as `kernels.empirical`.
-      ValueError: params have no common leading axis; or as `kernels.empirical` and
-        `kernels.distance`.
-
-    Example:
-      >>> import jax
-      >>> from ntklib import kernels, measures, networks
-      >>> network, circle = networks.fully_connected(2, (4,), biases=True), measures.circle(8)
-      >>> params = jax.vmap(network.init)(jax.random.split(jax.random.key(0), 2))
-      >>> limit = kernels.analytic(network, circle.nodes)
-      >>> found = kernels.kernel_distances(network, params, {"K∞": limit}, circle)
-      >>> found["K∞"].shape, bool(found["K∞"].min() > 0)
-      ((2,), True)
     """
     _parameters.dtype_of(params, mixed=True)
     distances: dict[str, list[Array]] = {name: [] for name in grams}

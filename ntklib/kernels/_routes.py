@@ -1,7 +1,6 @@
 """The routes to an empirical tangent kernel, what each costs, and the choice between them."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +109,7 @@ def choose(
     if factorized:
         return min(factorized, key=lambda route: route.operations)
     if method in ("auto", "products"):
-        routes.append(_products(apply, params, sets, outputs, working, budget))
+        routes.append(by_products(apply, params, sets, outputs, working, budget))
     found = routes[-1]
     if isinstance(found, int):
         least = min(route for route in routes if isinstance(route, int))
@@ -166,7 +165,7 @@ def _jacobian(
     return Factorized(compute, plan, outputs, n * k * outputs**2 * p, ((1.0, False),))
 
 
-def _products(
+def by_products(
     apply: Apply, params: PyTree, sets: Sequence[Array], outputs: int, working: int, budget: int
 ) -> Products | int:
     # θ's derivative and a copy in the making, of which the compiled code scales some.
@@ -176,48 +175,6 @@ def _products(
         return vectors + point
     chunk = min((budget - vectors) // point, sets[0].shape[0])
     return Products(apply, params, chunk, outputs)
-
-
-def products(
-    apply: Apply, params: PyTree, x: Float[Array, "q d"], budget: int
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
-    """Returns v ↦ J(Jᵀv) over the points, a chunk of them at a time."""
-    working = FORWARD_AND_BACK * _costs.numbers_per_point(apply, params, x)
-    route = _products(apply, params, (x,), 1, working, budget)
-    if isinstance(route, int):
-        raise ValueError(
-            f"memory_budget = {budget} bytes is too small for products with this network: give at "
-            f"least {route}."
-        )
-    q, chunk = x.shape[0], route.chunk
-    count = math.ceil(q / chunk)
-    padding = ((0, count * chunk - q), (0, 0))
-    chunks = jnp.pad(x, padding, mode="edge").reshape(count, chunk, x.shape[1])
-
-    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
-        return _product(params, chunks, jnp.asarray(v, x.dtype), apply=apply)
-
-    return product
-
-
-@functools.partial(jax.jit, static_argnames="apply")
-def _product(
-    params: PyTree, chunks: Float[Array, "c n d"], v: Float[Array, " q"], *, apply: Apply
-) -> Float[Array, " q"]:
-    shares = jnp.pad(v, (0, chunks.shape[0] * chunks.shape[1] - v.shape[0]))
-
-    def gather(total: PyTree, part: tuple[Array, Array]) -> tuple[PyTree, None]:
-        points, share = part
-        _, pullback = jax.vjp(lambda theta: apply(theta, points), params)
-        return jax.tree.map(jnp.add, total, pullback(share)[0]), None
-
-    zero = jax.tree.map(jnp.zeros_like, params)
-    gradient, _ = jax.lax.scan(gather, zero, (chunks, shares.reshape(chunks.shape[:2])))
-
-    def spread(points: Array) -> Array:
-        return jax.jvp(lambda theta: apply(theta, points), (params,), (gradient,))[1]
-
-    return jax.lax.map(spread, chunks).reshape(-1)[: v.shape[0]]
 
 
 @functools.partial(jax.jit, static_argnames="apply")

@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from ntklib import _checks
 from ntklib.measures import _harmonics
-from ntklib.networks import Kernel, _door
+from ntklib.networks import _door
+from ntklib.networks._network import Kernel
 
 QUADRATURE_NODES = 512
 """Fejér nodes on [0, π] for the eigenvalues, at least."""

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ntklib import _checks
 from ntklib.measures import Measure, _harmonics, equispaced_angles, points_at
-from ntklib.networks import Kernel
+from ntklib.networks._network import Kernel
 from ntklib.spectrum._degrees import fourier_eigenvalues, funk_hecke
 from ntklib.spectrum._eigensystem import Eigensystem
 

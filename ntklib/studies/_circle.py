@@ -15,9 +15,11 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import dynamics, kernels, measures, networks, spectrum, targets, theory
 from ntklib.dynamics import Trajectory
+from ntklib.kernels import _draws
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door
+from ntklib.networks import Network, _door
 from ntklib.networks._architectures import ARCHITECTURES, build
+from ntklib.networks._network import Kernel
 from ntklib.spectrum import Eigensystem
 from ntklib.theory import Comparison
 
@@ -247,7 +249,7 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
     circle = measures.circle(nodes)
     initial = -TARGET(circle.nodes)
     grams = {name: gram for name, (_, gram, _) in operators.items()}
-    distances = kernels.kernel_distances(network, theta_0, grams, circle)
+    distances = _draws.kernel_distances(network, theta_0, grams, circle)
     return {
         name: theory.compare(
             flows.residuals, initial, flows.times, system,

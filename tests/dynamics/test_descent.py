@@ -12,7 +12,8 @@ from cases import points
 from refusals import refused
 
 from ntklib import _device, dynamics, measures, networks
-from ntklib.dynamics import Descent, _meter
+from ntklib.dynamics import _meter
+from ntklib.dynamics._descent import Descent
 from ntklib.targets import FourierSum
 
 STEPS = np.asarray([0, 1, 2, 7, 40])

@@ -91,7 +91,7 @@ NETWORKS = (
     Bad("sum of all", "network", lambda theta, x: jnp.sum(x @ theta),
         "If it takes one point at a time, pass jax.vmap(network, in_axes=(None, 0))."),
     Bad("column", "network", lambda theta, x: (x @ theta)[:, None], "network must ",
-        allowed=("kernels.empirical", "kernels.kernel_distances")),
+        allowed=("kernels.empirical", "kernels._draws.kernel_distances")),
     Bad("short", "network", lambda theta, x: (x @ theta)[1:],
         "network must return one number a point, shape ("),
     Bad("tuple", "network", lambda theta, x: (x @ theta, theta),

@@ -20,6 +20,7 @@ from refusals import refused
 from companion import api
 from ntklib import dynamics, kernels, measures, networks, spectrum, studies, theory
 from ntklib.dynamics import _movement, linearization, pools
+from ntklib.kernels import _draws
 from ntklib.learning import zonal
 from ntklib.networks import _door
 from ntklib.theory import _panels, deviations, fisher, onset
@@ -93,8 +94,8 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "kernels.initial_kernels": lambda network=linear, params=START, points=SAMPLE: (
         kernels.initial_kernels(network, points, KEY, draws=2, init=lambda key: params)
     ),
-    "kernels.kernel_distances": lambda network=linear, params=START: (
-        kernels.kernel_distances(network, drawn(params), {"zero": jnp.zeros((Q, Q))}, CIRCLE)
+    "kernels._draws.kernel_distances": lambda network=linear, params=START: (
+        _draws.kernel_distances(network, drawn(params), {"zero": jnp.zeros((Q, Q))}, CIRCLE)
     ),
     "dynamics.kernel_flows": lambda kernel=linear_kernel, target=wave, sampler=CIRCLE: (
         dynamics.kernel_flows(kernel, target, sampler, TIMES, KEY, draws=1, n=Q, **QUIET)
@@ -329,7 +330,6 @@ GIVEN = {
 """Names of parameters in public signatures, and the kinds that they are of."""
 
 ELSEWHERE = {
-    "dynamics.Descent": "params that the library made",
     "dynamics.Trajectory": "params that the library made",
     "dynamics.linearization.movement": "params and start are compared with each other",
     "networks.antisymmetric": "its network is refused by a test of its own",

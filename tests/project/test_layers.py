@@ -24,6 +24,7 @@ FLOORS = (
         "_files",
         "_fingerprint",
         "_lazy",
+        "_matrices",
         "_progress",
         "_scale",
         "_shown",
