@@ -87,11 +87,11 @@ class Trajectory:
 def gradient_flow(
     network: Network | Apply,
     params: PyTree,
-    target: Target,
+    target: Target | Float[Array, " q"],
     measure: Measure,
     times: Float[Array, " s"],
     *,
-    sample: Float[Array, "*b n d"] | None = None,
+    sample: Float[Array, "*#b n d"] | None = None,
     draws: bool = False,
     method: Literal["explicit", "exponential"] = "explicit",
     rtol: float = 1e-6,
@@ -120,13 +120,13 @@ def gradient_flow(
         compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         integration.
-      target: f*, from points (n, d) to values (n,).
+      target: f*, from points (n, d) to values (n,); or, without a sample, its values at the nodes,
+        shape (q,).
       measure: ρ; residuals are returned at its nodes.
       times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
       sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
-      draws: whether params (and sample, where there is one) have a leading axis of b draws. They
-        run in one compiled call: on a CPU one after another, on a GPU side by side, each being
-        the faster way there.
+      draws: whether params have a leading axis of b draws. They run in one compiled call: on a CPU
+        one after another, on a GPU side by side, each being the faster way there.
       method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
         layers' inputs and derivatives where the layers of a network are known, else a Jacobian.
       rtol: relative tolerance of a step: with the exponential method on the predictions, relative
@@ -174,7 +174,7 @@ def gradient_flow(
 def linearized_flow(
     network: Network | Apply,
     params: PyTree,
-    target: Target,
+    target: Target | Float[Array, " q"],
     measure: Measure,
     times: Float[Array, " s"],
     **options: Any,

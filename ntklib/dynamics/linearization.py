@@ -41,6 +41,7 @@ def frozen_flows(
     target: Target,
     measure: Measure,
     times: Float[Array, " s"],
+    *,
     sample: Float[Array, "b n d"],
 ) -> FrozenFlow:
     r"""The flows of linearized networks, one for each θ₀, or of $K^\infty$, on given samples.
@@ -83,7 +84,7 @@ def frozen_flows(
       >>> params, target = jnp.zeros((1, 2)), lambda x: x[:, 0]
       >>> circle, times = measures.circle(8), jnp.array([2.0])
       >>> flow = linearization.frozen_flows(
-      ...     linear, params, target, circle, times, circle.nodes[None]
+      ...     linear, params, target, circle, times, sample=circle.nodes[None]
       ... )
       >>> np.asarray(flow.values[0, -2:]).round(6).tolist()  # of K(X, X)/n
       [0.5, 0.5]

@@ -12,12 +12,14 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.linalg import solve_triangular
 
-from ntklib import _checks
-from ntklib.dynamics import _decay
+from ntklib import _checks, measures
+from ntklib.dynamics import _decay, _problem
 from ntklib.dynamics._closed_forms import gram_flow
 from ntklib.learning._projections import of_network, of_profile
 from ntklib.learning._zonal_harmonics import Harmonics
 from ntklib.measures import Measure
+from ntklib.networks import _door
+from ntklib.networks._network import Kernel, Target
 
 __all__ = ["Harmonics", "kernel_flow", "of_network", "of_profile", "shares"]
 
@@ -26,12 +28,13 @@ MOST_ALIKE = 1e5
 
 
 def kernel_flow(
-    gram: Float[Array, "n n"],
+    kernel: Kernel,
     eigenvalues: Float[Array, " degrees"],
-    sample: Float[Array, "n d"],
-    labels: Float[Array, " n"],
+    target: Target | Float[Array, " n"],
     harmonics: Harmonics,
     times: Float[Array, " s"],
+    *,
+    sample: Float[Array, "n d"],
 ) -> tuple[Float[Array, "s n"], Float[Array, "s k"]]:
     r"""The flow of a rotation-invariant kernel from f₀ = 0, on the sample and along harmonics.
 
@@ -40,18 +43,17 @@ def kernel_flow(
     of the kernel, gives the projection on φ_j over all of the sphere, without nodes.
 
     Args:
-      gram: K at the sample, shape (n, n).
+      kernel: K, a JAX function.
       eigenvalues: σ₀, σ₁, … by degree, from `spectrum.funk_hecke`, shape (most + 1,).
-      sample: x_i on the sphere, shape (n, d).
-      labels: f*(x_i), shape (n,).
-      harmonics: the φ_j.
+      target: f*, or labels f*(x_i), shape (n,).
+      harmonics: the φ_j, along which f_t is returned, in place of a measure's nodes.
       times: non-negative, strictly increasing, shape (s,).
+      sample: x_i on the sphere, shape (n, d).
 
     Returns:
       r̂_t at the sample, shape (s, n), and $\langle f_t, \phi_j\rangle_\rho$, shape (s, k).
 
     Raises:
-      TypeError: as `dynamics.kernel_flow`.
       ValueError: eigenvalues end before the highest degree, the sample is not on the sphere, or as
         `dynamics.kernel_flow`.
 
@@ -63,17 +65,14 @@ def kernel_flow(
       >>> linear = lambda x, y: x @ y.T
       >>> sigma = spectrum.funk_hecke(linear, d=2, most=1)  # 0 and 1/2
       >>> harmonics = zonal.Harmonics(degrees=(1,), directions=jnp.array([[1.0, 0.0]]))
+      >>> target, times = harmonics.target([1.0]), jnp.array([0.0, 2.0])
       >>> sample = measures.circle(4).nodes
-      >>> labels = harmonics(sample)[0]
-      >>> _, learned = zonal.kernel_flow(
-      ...     linear(sample, sample), sigma, sample, labels, harmonics, jnp.array([0.0, 2.0])
-      ... )
+      >>> _, learned = zonal.kernel_flow(linear, sigma, target, harmonics, times, sample=sample)
       >>> np.asarray(learned[:, 0]).round(4).tolist()  # 0 and 1 − 1/e
       [0.0, 0.6321]
     """
+    _checks.require_x64("A difference of trajectories")
     points = _checks.real_array("sample", sample, "n d")
-    wanted = _checks.real_array("labels", labels, "n")
-    _checks.same_length("labels", wanted.shape[0], "sample", points.shape[0])
     d = jnp.asarray(harmonics.directions).shape[1]
     if points.shape[1] != d:
         raise ValueError(
@@ -89,10 +88,12 @@ def kernel_flow(
             f"use spectrum.funk_hecke(kernel, d, {highest})."
         )
     _checks.on_sphere("sample", points)
-    phi = harmonics(points)
+    problem = _problem.posed(target, measures.empirical(points), points, points.dtype, draws=False)
+    (labels,) = problem.labels
+    _door.look_at_kernel(kernel, points)
+    gram, phi = _door.gram_of(kernel, points, points), harmonics(points)
     along = sigma[jnp.asarray(harmonics.degrees)][:, None] * phi
-    _checks.require_x64("A difference of trajectories")
-    flow = gram_flow(gram, along, -wanted, jnp.zeros(len(phi), wanted.dtype), ts)
+    flow = gram_flow(gram, along, -labels, jnp.zeros(len(phi), labels.dtype), ts)
     return flow.on_sample, flow.elsewhere
 
 

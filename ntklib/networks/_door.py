@@ -53,7 +53,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
             raise ValueError(
                 "target must give a point the same value whatever points are beside it, but the "
                 "values change with them: use fixed numbers in the place of a batch's mean or "
-                "scale; labels of given points are for dynamics.gradient_descent."
+                "scale, and give labels of a sample as an array."
             )
     return values.reshape(points.shape[:-1])
 
