@@ -1,7 +1,7 @@
 """Trajectories of gradient flows of finite networks."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 from jaxtyping import Array, Float, Int, PyTree
@@ -73,7 +73,6 @@ class Trajectory:
           The parameters, each leaf with a leading axis b where there are draws.
 
         Raises:
-          TypeError: index is no whole number.
           ValueError: there is no such time, or parameters weren't kept.
         """
         if self.params is None:
@@ -135,8 +134,11 @@ def gradient_flow(
       atol: absolute tolerance of a step, on the same, in units of predictions or of parameters.
         None leaves its scale to the problem, so that a target of any size or unit is learned with
         the same relative accuracy; a number is meant as it is, and so is rtol beside it.
-      linearized: whether f is linearized at θ₀, as `linearized_flow` says; JAX must then be able
-        to differentiate it in forward mode, as it must for the exponential method.
+      linearized: whether $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
+        \theta - \theta_0\rangle$ is trained in place of f (Lee et al. 2019, "Wide neural networks
+        of any depth evolve as linear models under gradient descent"). The residual then solves the
+        equation of `kernel_flow` with the empirical kernel of θ₀, without a Gram matrix. JAX must
+        be able to differentiate f in forward mode, as it must for the exponential method.
       keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
       max_steps: give up after this many steps.
       progress: whether a bar appears when the run is long.
@@ -145,10 +147,9 @@ def gradient_flow(
       The trajectory.
 
     Raises:
-      TypeError: params, times or sample are not floating-point numbers, params mix types, max_steps
-        is no whole number, or an option is neither True nor False that has to be.
-      ValueError: wrong shapes, NaN or infinite values, bad times or tolerances, a tolerance below
-        the rounding of the parameters' type, another method, or a Jacobian of more than 2 GiB.
+      TypeError: params mix types, or target has labels of a sample only.
+      ValueError: a tolerance below the rounding of the parameters' type, or a Jacobian of more than
+        2 GiB.
       RuntimeError: max_steps was not enough, or the network or its gradient is NaN or infinite; the
         message says when, in which draws and which of these.
 
@@ -161,6 +162,12 @@ def gradient_flow(
       >>> flow = dynamics.gradient_flow(linear, jnp.zeros(2), lambda x: x[:, 0], circle, times)
       >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
       [-1.0, -0.3679]
+      >>> square, target = lambda theta, x: x @ theta**2, lambda x: 2 * x[:, 0]
+      >>> flow = dynamics.gradient_flow(  # about θ₀ = 1 it is x·(2θ − 1)
+      ...     square, jnp.ones(2), target, circle, times / 4, linearized=True
+      ... )
+      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()
+      [-1.0, -0.3679]
     """
     return Trajectory(
         *_integrator.solve(
@@ -169,38 +176,3 @@ def gradient_flow(
             linearized=linearized,
         )
     )  # fmt: skip
-
-
-def linearized_flow(
-    network: Network | Apply,
-    params: PyTree,
-    target: Target | Float[Array, " q"],
-    measure: Measure,
-    times: Float[Array, " s"],
-    **options: Any,
-) -> Trajectory:
-    r"""Integrates the gradient flow of a network that is linearized at its start.
-
-    $\partial_t\theta = -\partial_\theta\Phi(\theta)$ with the Φ of `gradient_flow`, in which f is
-    replaced by $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
-    \theta - \theta_0\rangle$ (Lee et al. 2019, "Wide neural networks of any depth evolve as linear
-    models under gradient descent"). Its residual solves the equation of `kernel_flow` with the
-    empirical kernel of θ₀ in K's place, without a Gram matrix and with its θ_t. The derivatives
-    at θ₀ are taken once; a step then applies the tangent map and its transpose.
-
-    Arguments, options and errors are those of `gradient_flow`, whose option `linearized` this is.
-
-    Returns:
-      The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import numpy as np
-      >>> from ntklib import dynamics, measures
-      >>> square = lambda theta, x: x @ theta**2  # about θ₀ = 1 it is x·(2θ − 1)
-      >>> circle, times = measures.circle(4), jnp.array([0.0, 0.5])
-      >>> flow = dynamics.linearized_flow(square, jnp.ones(2), lambda x: 2 * x[:, 0], circle, times)
-      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
-      [-1.0, -0.3679]
-    """
-    return gradient_flow(network, params, target, measure, times, linearized=True, **options)

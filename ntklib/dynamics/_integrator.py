@@ -1,4 +1,4 @@
-"""What `dynamics.gradient_flow` and `linearized_flow` share: checks and integration."""
+"""What `dynamics.gradient_flow` does: checks and integration."""
 
 import functools
 from collections.abc import Callable
@@ -46,9 +46,13 @@ def integrate(
         if solver.method == "explicit":
             return _explicit(
                 lambda theta: 0.5 * jnp.sum(weights * (on_points(theta) - labels) ** 2),
-                saved, theta_0, ts, scales, solver,
+                saved,
+                theta_0,
+                ts,
+                scales,
+                solver,
                 _meter.Meter(bar, index) if progress else None,
-            )  # fmt: skip
+            )
 
         def residual(theta: Array) -> Array:
             return roots * (on_points(unravel(theta)) - labels)

@@ -2,8 +2,8 @@ r"""Networks beside their linearizations: flows whose kernel stands still, and h
 
 The linearized network $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
 \theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by $K^\infty$. Neither
-moves, so both flows have a closed form. `dynamics.linearized_flow` integrates the first, and has
-its θ_t.
+moves, so both flows have a closed form. `dynamics.gradient_flow(..., linearized=True)`
+integrates the first, and has its θ_t.
 """
 
 import functools
@@ -71,9 +71,7 @@ def frozen_flows(
 
     Raises:
       NotImplementedError: params is None and the network has no analytic kernel.
-      TypeError: times or sample are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, a kernel that is not symmetric positive
-        semidefinite, bad times, params missing with an apply function, or x64 is off.
+      ValueError: params are missing with an apply function.
 
     Example:
       >>> import jax.numpy as jnp

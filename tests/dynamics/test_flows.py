@@ -18,6 +18,7 @@ from flows import (
     exact_residuals,
     flow,
     linear,
+    linearized_flow,
     sample,
 )
 from refusals import refused
@@ -154,7 +155,7 @@ def test_draws_are_single_runs(kind: Flow) -> None:
     with _meter.bar("", count, shown=False) as bar:
         beside, steps, stopped = _integrator.integrate(
             batch, INTEGRALS, TIMES, Solver("explicit", 1e-6, None, 1000), bar,
-            model=Model(SMALL.apply, SMALL.forward, kind is dynamics.linearized_flow),
+            model=Model(SMALL.apply, SMALL.forward, kind is linearized_flow),
             keep_params=True, side_by_side=True, progress=False,
         )  # fmt: skip
     assert np.all(np.isinf(stopped))

@@ -45,7 +45,9 @@ def on_sample(flow: dynamics.Trajectory) -> np.ndarray:
 
 def test_frozen_flows_are_linearized_flows() -> None:
     """Integrated, each draw on its own sample, with its θ_t."""
-    direct = dynamics.linearized_flow(NETWORK, PARAMS, TARGET, CIRCLE, TIMES, **TIGHT)
+    direct = dynamics.gradient_flow(
+        NETWORK, PARAMS, TARGET, CIRCLE, TIMES, linearized=True, **TIGHT
+    )
     got = linearization.frozen_flows(NETWORK, PARAMS, TARGET, CIRCLE, TIMES, sample=SAMPLE)
     np.testing.assert_array_equal(got.times, TIMES)
     np.testing.assert_allclose(got.residuals, direct.residuals, atol=1e-8, rtol=0)

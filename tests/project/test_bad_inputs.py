@@ -89,8 +89,11 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "dynamics.gradient_flow": lambda network=linear, params=START, target=wave, points=SAMPLE: (
         dynamics.gradient_flow(network, params, target, CIRCLE, TIMES, sample=points, **QUIET)
     ),
-    "dynamics.linearized_flow": lambda network=linear, params=START, target=wave, points=SAMPLE: (
-        dynamics.linearized_flow(network, params, target, CIRCLE, TIMES, sample=points, **QUIET)
+    "dynamics.gradient_flow of a linearized network": (
+        lambda network=linear, params=START, target=wave, points=SAMPLE:
+        dynamics.gradient_flow(
+            network, params, target, CIRCLE, TIMES, sample=points, linearized=True, **QUIET
+        )
     ),
     "kernels.initial_kernels": lambda network=linear, params=START, points=SAMPLE: (
         kernels.initial_kernels(network, points, KEY, draws=2, init=lambda key: params)

@@ -44,7 +44,9 @@ def times_unit(c: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
 def linearized(c: float) -> Any:
     """A target c times as large has c times the residual."""
-    run = dynamics.linearized_flow(NETWORK, THETA, louder(c), CIRCLE, TIMES, progress=False)
+    run = dynamics.gradient_flow(
+        NETWORK, THETA, louder(c), CIRCLE, TIMES, linearized=True, progress=False
+    )
     return run.residuals / c
 
 
