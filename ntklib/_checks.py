@@ -11,14 +11,7 @@ from jaxtyping import Array, Float
 
 
 def require_x64(purpose: str) -> None:
-    """Refuses to go on in single precision.
-
-    Args:
-      purpose: what needs double precision, the subject of the message.
-
-    Raises:
-      ValueError: `jax_enable_x64` is off.
-    """
+    """Raises a ValueError in single precision; `purpose` is the subject of its message."""
     if not jax.config.read("jax_enable_x64"):
         raise ValueError(
             f"{purpose} needs float64, and JAX is in single precision: "
@@ -72,16 +65,9 @@ def fraction(name: str, value: SupportsFloat) -> float:
 
 
 def real_array(name: str, value: Any, axes: str | None = None) -> Array:
-    """Returns `value` as a finite floating-point array.
+    """Returns `value` as a finite floating-point array, or says what is wrong with it.
 
-    Args:
-      name: the argument's name, for the message.
-      value: an array, or what can become one.
-      axes: the expected axes by name, such as "n d"; None allows any number of axes.
-
-    Raises:
-      TypeError: the values are not real floating-point numbers.
-      ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
+    The expected axes are named, such as "n d"; None allows any number of them, but no empty one.
     """
     try:
         array = jnp.asarray(value)

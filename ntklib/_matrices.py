@@ -47,13 +47,7 @@ def symmetric(name: str, gram: Any) -> np.ndarray:
 
 
 def small_asymmetry(name: str, difference: float, dtype: Any) -> None:
-    """Raises a ValueError if a matrix differs from its transpose beyond `symmetric_positive`.
-
-    Args:
-      name: the matrix, for the message.
-      difference: the largest, relative to the largest entry.
-      dtype: whose rounding is allowed for.
-    """
+    """Raises a ValueError if a difference, relative to the largest entry, is beyond rounding."""
     if difference > _slack(dtype):
         raise ValueError(
             f"{name} must be symmetric, but differs from its transpose by {difference:.2g} of its "
@@ -62,12 +56,9 @@ def small_asymmetry(name: str, difference: float, dtype: Any) -> None:
 
 
 def nonnegative_spectrum(name: str, values: np.ndarray, precision: Any = None) -> None:
-    """Raises a ValueError if an eigenvalue is negative beyond what `symmetric_positive` allows.
+    """Raises a ValueError if an eigenvalue is negative beyond rounding.
 
-    Args:
-      name: the matrix, for the message.
-      values: its eigenvalues, in any order.
-      precision: the dtype whose rounding is allowed for; that of the values if None.
+    It is rounding in `precision`, or in the values' own type where None.
     """
     least, largest = float(np.min(values)), float(np.max(values))
     if least < -_slack(values.dtype if precision is None else precision) * largest:

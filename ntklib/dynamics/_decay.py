@@ -29,8 +29,7 @@ def rates(name: str, values: Any, times: Any) -> Float[Array, " k"]:
       times: for which they are used; a rate so small that nothing changes by it is rounding, too.
 
     Raises:
-      TypeError: the values are not floating-point numbers.
-      ValueError: a value is NaN or infinite, or negative beyond rounding.
+      ValueError: a value is negative beyond rounding.
     """
     sigma = _checks.real_array(name, values, "k")
     if isinstance(sigma, jax.core.Tracer) or isinstance(times, jax.core.Tracer):

@@ -78,8 +78,6 @@ def gradient_descent(
       `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
 
     Raises:
-      TypeError: the optimizer is neither a number nor an optimizer.
-      ValueError: bad steps, or a rate that is not positive.
       RuntimeError: training left the finite numbers.
 
     Example:

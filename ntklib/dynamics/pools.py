@@ -112,9 +112,7 @@ def flows(
       r_t at the nodes, by pool and network, shape (b, M/m, s, q).
 
     Raises:
-      TypeError: keys are none of `jax.random.key`.
-      ValueError: keys are not on one axis, n doesn't divide N; or as `cut` and
-        `dynamics.gradient_flow` do.
+      ValueError: n doesn't divide N; or as `cut` and `dynamics.gradient_flow` do.
 
     Example:
       >>> import jax

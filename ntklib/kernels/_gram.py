@@ -35,8 +35,6 @@ def analytic(
     Raises:
       ImportError: neural-tangents is not installed.
       NotImplementedError: the network has no analytic kernel.
-      TypeError: x1 or x2 are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values.
 
     Example:
       >>> import jax.numpy as jnp
@@ -95,9 +93,7 @@ def empirical(
       $\langle\nabla_\theta f_a(x_i), \nabla_\theta f_b(x'_j)\rangle$.
 
     Raises:
-      TypeError: x1 or x2 are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, an unknown method, layers that aren't
-        known, or a budget that is too small.
+      ValueError: layers that aren't known, or a budget that is too small.
 
     Example:
       >>> import jax.numpy as jnp
@@ -131,9 +127,6 @@ def rbf(
     Returns:
       The Gram matrix, shape (n, k), from differences of the points: exact to rounding of each
       exponent, however far the points lie from 0.
-
-    Raises:
-      ValueError: ℓ is not positive, wrong shapes, NaN or infinite values.
 
     Example:
       >>> import jax.numpy as jnp
@@ -172,9 +165,6 @@ def distance(
 
     Returns:
       The distances, shape (...).
-
-    Raises:
-      ValueError: a matrix doesn't have the shape (q, q), or holds NaN or infinite values.
 
     Example:
       >>> import jax.numpy as jnp

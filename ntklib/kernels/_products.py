@@ -36,9 +36,7 @@ def tangent_products(
       The map, compiled once.
 
     Raises:
-      TypeError: x is not of floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, several outputs, or a budget that is too
-        small.
+      ValueError: several outputs, or a budget that is too small.
 
     Example:
       >>> import jax.numpy as jnp
@@ -53,12 +51,7 @@ def tangent_products(
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, _ = _network.functions(network)
     _parameters.dtype_of(params, mixed=True)
-    shape = _door.outputs_of(network, params, points)
-    if shape:
-        raise ValueError(
-            f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
-            "one output coordinate."
-        )
+    _door.one_output(network, params, points)
     return _by_chunks(apply, params, points, budget)
 
 
@@ -77,8 +70,7 @@ def products(
       The map; for `spectrum.matrix_free`.
 
     Raises:
-      TypeError: x is not of floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, or a budget below one row.
+      ValueError: a budget below one row.
 
     Example:
       >>> import jax.numpy as jnp

@@ -132,12 +132,13 @@ def _layers(
     signals = sum(shape.numbers(outputs, as_gradients=False) for shape in shapes)
     item = sets[0].dtype.itemsize
     plan = _costs.plan(
-        budget, [len(x) for x in sets],
+        budget,
+        [len(x) for x in sets],
         working=item * (outputs * working + 2 * signals + held),
         factors=item * held,
         # Both Gram matrices of a layer, besides their sum over positions and that over layers.
         products=item * (2 * most + 2 * outputs**2),
-    )  # fmt: skip
+    )
     if isinstance(plan, int):
         return plan
     compute = functools.partial(_factors.layer_factors, params, forward=forward, as_gradients=whole)
@@ -153,12 +154,13 @@ def _jacobian(
     n, k = sets[0].shape[0], sets[-1].shape[0]
     item = sets[0].dtype.itemsize
     plan = _costs.plan(
-        budget, [len(x) for x in sets],
+        budget,
+        [len(x) for x in sets],
         # A block is held twice while its leaves are joined.
         working=item * outputs * (working + 3 * p),
         factors=item * outputs * p,
         products=item * 2 * outputs**2,
-    )  # fmt: skip
+    )
     if isinstance(plan, int):
         return plan
     compute = functools.partial(_factors.jacobian_factors, params, apply=apply)

@@ -37,7 +37,7 @@ def of_network(params: PyTree, activation: str, harmonics: Harmonics) -> Float[n
       $\langle f(\cdot;\theta), \phi_j\rangle_\rho$, shape (..., k).
 
     Raises:
-      ValueError: params have another form, or the activation is unknown.
+      ValueError: params have another form.
 
     Example:
       >>> import jax.numpy as jnp
@@ -107,11 +107,6 @@ def of_profile(
 
     Returns:
       The coefficients for k = 0, …, most.
-
-    Raises:
-      TypeError: profile is no function, or doesn't return floating-point numbers.
-      ValueError: d or most is too small, or profile returns another shape than that of t, or NaN
-        or infinite values.
 
     Example:
       >>> from ntklib.learning import zonal

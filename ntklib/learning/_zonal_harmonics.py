@@ -23,8 +23,7 @@ class Harmonics:
       directions: the unit vectors ζ_j, shape (number of degrees, d).
 
     Raises:
-      TypeError: a degree is not a whole number, or directions are not floating-point numbers.
-      ValueError: lengths differ, a degree is negative, or a direction is not a unit vector.
+      ValueError: a direction is not a unit vector.
 
     Example:
       >>> import jax.numpy as jnp
@@ -57,11 +56,7 @@ class Harmonics:
         return _zonal(directions, scales, x, tuple(int(k) for k in self.degrees))
 
     def target(self, weights: Sequence[float]) -> targets.ZonalSum:
-        r"""Returns $f^* = \sum_j a_j\phi_j$ for the weights a_j.
-
-        Raises:
-          ValueError: there are not as many weights as degrees.
-        """
+        r"""Returns $f^* = \sum_j a_j\phi_j$ for the weights a_j."""
         _checks.same_length("weights", len(weights), "degrees", len(self.degrees))
         amplitudes = [float(a * s) for a, s in zip(weights, self.scales, strict=True)]
         return targets.ZonalSum(self.degrees, amplitudes, self.directions)

@@ -54,8 +54,7 @@ def kernel_flow(
       r̂_t at the sample, shape (s, n), and $\langle f_t, \phi_j\rangle_\rho$, shape (s, k).
 
     Raises:
-      ValueError: eigenvalues end before the highest degree, the sample is not on the sphere, or as
-        `dynamics.kernel_flow`.
+      ValueError: eigenvalues end before the highest degree, or the sample is not on the sphere.
 
     Example:
       >>> import jax.numpy as jnp

@@ -24,8 +24,7 @@ class Measure:
       sampler: (key, n) ↦ n independent points of ρ, shape (n, d).
 
     Raises:
-      TypeError: nodes or weights are not floating-point numbers, or sampler is no function.
-      ValueError: wrong shapes, NaN or infinite values, or weights that are not probabilities.
+      ValueError: weights that are not probabilities.
 
     Example:
       >>> from ntklib import measures
@@ -69,10 +68,7 @@ class Measure:
           n: sample size, at least 1.
 
         Raises:
-          TypeError: key is no key of `jax.random.key`, n is no whole number, or the sampler
-            returns other than real numbers of the nodes' precision.
-          ValueError: key holds several keys, n is less than 1, or the sampler returns another
-            shape, or NaN or infinite values.
+          TypeError: the sampler returns points of lower precision than the nodes.
         """
         count = _checks.whole_number("n", n, least=1)
         drawn = self.sampler(_arguments.key("key", key), count)
@@ -91,11 +87,7 @@ class Measure:
         return points
 
     def inner(self, a: Float[Array, "*#b q"], b: Float[Array, "*#b q"]) -> Float[Array, "*b"]:
-        r"""Returns $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$ over the last axis.
-
-        Raises:
-          ValueError: a or b has no value for each node.
-        """
+        r"""Returns $\langle a, b\rangle_\rho = \sum_j w_j a_j b_j$ over the last axis."""
         _checks.at_nodes("a", a, self.weights)
         _checks.at_nodes("b", b, self.weights)
         return jnp.einsum("...q,...q,q->...", a, b, self.weights)
@@ -131,9 +123,7 @@ def empirical(
       The measure; its `sample` draws with replacement.
 
     Raises:
-      TypeError: points or weights are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, weights that are not probabilities, or
-        x64 is off.
+      ValueError: weights that are not probabilities.
 
     Example:
       >>> import jax.numpy as jnp

@@ -26,9 +26,6 @@ def circle(nodes: int) -> Measure:
     Returns:
       The measure; `nodes[j]` is (cos 2πj/q, sin 2πj/q).
 
-    Raises:
-      ValueError: fewer than 3 nodes, or x64 is off.
-
     Example:
       >>> import numpy as np
       >>> from ntklib import measures
@@ -107,7 +104,7 @@ def sphere(d: int, degree: int) -> Measure:
       The measure.
 
     Raises:
-      ValueError: d or degree too small, more than 100,000 nodes, or x64 is off.
+      ValueError: the rule has more than 100,000 nodes.
 
     Example:
       >>> import numpy as np

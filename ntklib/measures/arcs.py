@@ -34,9 +34,7 @@ def circle(densities: Sequence[float] | np.ndarray | Array, nodes: int) -> Measu
       rule on every arc; its `sample` draws points of the arcs, not nodes.
 
     Raises:
-      TypeError: densities are not floating-point numbers, or nodes is no whole number.
-      ValueError: a density is not positive and finite, nodes is too small or no multiple of J, or
-        x64 is off.
+      ValueError: nodes is no multiple of J.
 
     Example:
       >>> import jax.numpy as jnp
@@ -87,8 +85,7 @@ def norms(g: Float[Array, "*b q"], arcs: int) -> Float[Array, "*b arcs"]:
       The norms, shape (..., J).
 
     Raises:
-      TypeError: g doesn't hold floating-point numbers, or arcs is no whole number.
-      ValueError: g has no nodes or holds NaN or infinite values, or q is no multiple of J.
+      ValueError: q is no multiple of J.
 
     Example:
       >>> import jax.numpy as jnp

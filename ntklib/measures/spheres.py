@@ -32,10 +32,6 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     Returns:
       The measure.
 
-    Raises:
-      TypeError: d or nodes is no whole number, or key is none of `jax.random.key`.
-      ValueError: key holds several keys, d or nodes is too small, or x64 is off.
-
     Example:
       >>> import jax
       >>> import numpy as np
@@ -70,12 +66,6 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
     Returns:
       The measure.
 
-    Raises:
-      TypeError: the axis doesn't hold floating-point numbers, nodes is no whole number, or key is
-        none of `jax.random.key`.
-      ValueError: key holds several keys, the axis is no unit vector, share or nodes is out of
-        range, or x64 is off.
-
     Example:
       >>> import jax
       >>> import jax.numpy as jnp
@@ -109,10 +99,7 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
       The measure.
 
     Raises:
-      TypeError: Σ doesn't hold floating-point numbers, nodes is no whole number, or key is none of
-        `jax.random.key`.
-      ValueError: key holds several keys, Σ is not symmetric positive definite, nodes is too small,
-        or x64 is off.
+      ValueError: Σ is not positive definite.
 
     Example:
       >>> import jax

@@ -39,9 +39,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
         one set, the nodes, that the labels of a data set belong to.
 
     Raises:
-      TypeError: target is no function, or doesn't return real numbers.
-      ValueError: target returns another shape, NaN or infinite values, or values that depend on
-        the other points.
+      ValueError: values depend on the other points.
     """
     _calls.function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
     flat = points.reshape(-1, points.shape[-1])
@@ -74,12 +72,7 @@ def _values(target: Target, flat: Array) -> Array:
 
 
 def gram_of(kernel: Kernel, x1: Array, x2: Array) -> Float[Array, "n k"]:
-    """Returns K(x1, x2).
-
-    Raises:
-      TypeError: kernel is no function, or doesn't return real floating-point numbers.
-      ValueError: kernel returns another shape than (n, k), or NaN or infinite values.
-    """
+    """Returns K(x1, x2)."""
     kernel_function(kernel)
     pair = lambda: (x1[0], x2[0])  # noqa: E731
     gram = _calls.array("kernel", _calls.called("kernel", kernel, (x1, x2), pair, BY_PAIR))
@@ -103,9 +96,7 @@ def look_at_kernel(kernel: Kernel, points: Array) -> None:
     The analytic kernels of this library are not looked at: they would be compiled for it.
 
     Raises:
-      TypeError: as `gram_of`.
-      ValueError: as `gram_of`, the matrix is not symmetric positive semidefinite, or its entries
-        depend on other points than their own two.
+      ValueError: entries depend on other points than their own two.
     """
     if isinstance(kernel, _network.Analytic) or _calls.traced(points):
         return
@@ -135,12 +126,7 @@ def network_of(build: Callable[[int], Network], width: int) -> Network:
 
 
 def profile_of(profile: Callable[[Array], Any], t: np.ndarray) -> np.ndarray:
-    """Returns g(t), or says what is wrong with it; g may be one number for all t.
-
-    Raises:
-      TypeError: profile is no function, or doesn't return real floating-point numbers.
-      ValueError: profile returns another shape, or NaN or infinite values.
-    """
+    """Returns g(t), or says what is wrong with it; g may be one number for all t."""
     _calls.function("profile", profile, "of t ∈ [−1, 1], t ↦ g(t)")
     values = _checks.real_array("profile(t)", _calls.array("profile", profile(jnp.asarray(t))))
     if values.shape not in ((), t.shape):
@@ -164,6 +150,15 @@ def one_number_a_point(
         )
 
 
+def one_output(network: Network | Apply, params: PyTree, points: Array) -> None:
+    """Raises a ValueError if a network returns several numbers a point."""
+    if shape := outputs_of(network, params, points):
+        raise ValueError(
+            f"network must have one output, but returns shape {(len(points), *shape)}: select "
+            "one output coordinate."
+        )
+
+
 def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple[int, ...]:
     """Returns the axes of a network's output for one point: () or (o,).
 
@@ -171,9 +166,7 @@ def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple
     beside those given, since a network may be 0 there.
 
     Raises:
-      TypeError: network is no function, or doesn't return real floating-point numbers.
-      ValueError: network returns no number or row of numbers for each point, or what it returns
-        depends on other points.
+      ValueError: what it returns depends on other points.
     """
     apply, forward = _network.functions(network)
     traced, single = functools.partial(jax.eval_shape, apply), lambda: (params, points[0])

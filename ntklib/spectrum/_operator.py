@@ -49,9 +49,8 @@ def nystrom(
 
     Raises:
       RuntimeError: the Krylov method didn't converge.
-      ValueError: gram is not symmetric positive semidefinite of shape (q, q), k is out of range,
-        method is another word, or x64 is off. The Krylov method sees a negative eigenvalue only
-        if it is among the k largest.
+      ValueError: gram is not symmetric positive semidefinite; the Krylov method sees a negative
+        eigenvalue only if it is among the k largest.
 
     Example:
       >>> import numpy as np
@@ -106,10 +105,8 @@ def matrix_free(
 
     Raises:
       RuntimeError: no convergence.
-      TypeError: product doesn't return floating-point numbers.
-      ValueError: product returns another shape or NaN or infinite values, is not symmetric on a
-        random pair of vectors, or has a negative eigenvalue among the k largest; k is out of
-        range, or x64 is off.
+      ValueError: product is not symmetric on a random pair of vectors, or has a negative eigenvalue
+        among the k largest.
 
     Example:
       >>> import numpy as np
@@ -164,9 +161,6 @@ def fisher_spectrum(
     Returns:
       The q·o eigenvalues in descending order; those of F are the first p, with further zeros if
       p > q·o. Where rounding makes one negative it is set to 0.
-
-    Raises:
-      ValueError: gram has another shape or is not symmetric positive semidefinite, or x64 is off.
 
     Example:
       >>> import jax.numpy as jnp

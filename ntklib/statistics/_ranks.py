@@ -63,10 +63,8 @@ def rank_correlation(
       shape (draws,) within draws and (settings,) within settings. Ties have mean ranks.
 
     Raises:
-      TypeError: seed or resamples is no whole number.
-      ValueError: wrong shapes, fewer than 16 draws or 3 settings (with a label), values that are
-        not finite, a quantity that is constant where it is to be ranked, a level outside (0, 1),
-        labels within settings, or another word for `within`.
+      ValueError: fewer than 16 draws or 3 settings (with a label), a quantity that is constant
+        where it is to be ranked, or labels within settings.
 
     Example:
       >>> import numpy as np
