@@ -15,6 +15,10 @@ correlations with their intervals; `theory` evaluates both sides of the theorems
 Experiments: `studies` are sweeps over grids of sizes and seeds, saved, resumed and run by name;
 `book` has the claims, plots and sliders of the chapters.
 
+A TypeError refuses arguments of another type; a ValueError wrong shapes, NaN and infinity, numbers
+out of range, unknown words, and kernels that are not symmetric positive semidefinite. Docstrings
+name only what else is raised.
+
 A module is imported when it is first named, and JAX with it. Spectra and differences of
 trajectories need double precision: run `jax.config.update("jax_enable_x64", True)` before the
 first array is made.

@@ -13,13 +13,7 @@ REMEDY = "make one with jax.random.key(0), or b of them with jax.random.split(ja
 
 
 def key(name: str, value: Any) -> Any:
-    """Returns `value` if it is one random key, or says what is wrong with it.
-
-    Raises:
-      TypeError: it is no key, or one of the kind that `jax.random.PRNGKey` makes: an array of two
-        whole numbers, which is also what an axis of two keys would look like.
-      ValueError: it holds several keys.
-    """
+    """Returns `value` if it is one random key, or says what is wrong with it."""
     _of_keys(name, value)
     if value.ndim:
         raise ValueError(
@@ -30,12 +24,7 @@ def key(name: str, value: Any) -> Any:
 
 
 def keys(name: str, value: Any) -> Any:
-    """Returns `value` if it is an axis of random keys, or says what is wrong with it.
-
-    Raises:
-      TypeError: it holds no keys, or some of the kind that `jax.random.PRNGKey` makes.
-      ValueError: it is a single key, or has several axes or no entry.
-    """
+    """Returns `value` if it is an axis of random keys, or says what is wrong with it."""
     _of_keys(name, value)
     if value.ndim != 1 or value.size == 0:
         raise ValueError(
@@ -50,17 +39,13 @@ def _of_keys(name: str, value: Any) -> None:
     got = repr(value)
     if isinstance(value, jax.Array | np.ndarray):
         got = f"an array of {value.dtype} of shape {value.shape}"
-        if value.dtype == np.uint32:
+        if value.dtype == np.uint32:  # which would also pass for an axis of such keys
             got += ", as jax.random.PRNGKey makes them"
     raise TypeError(f"{name} must come from jax.random.key, got {got}: {REMEDY}.")
 
 
 def choice(name: str, value: Any, options: Iterable[str], *, separator: str = ", ") -> str:
-    """Returns `value` if it is one of the words that can be chosen, or says which there are.
-
-    Raises:
-      ValueError: it is another word, or no word.
-    """
+    """Returns `value` if it is one of the words that can be chosen, or says which there are."""
     # A word first: what isn't one may have no hash, or compare entry by entry.
     if not isinstance(value, str) or value not in options:
         words = separator.join(each or repr(each) for each in options)
@@ -69,11 +54,7 @@ def choice(name: str, value: Any, options: Iterable[str], *, separator: str = ",
 
 
 def flag(name: str, value: Any) -> bool:
-    """Returns `value` as a bool.
-
-    Raises:
-      TypeError: it is neither True nor False. Of a number or a word nobody knows what it means.
-    """
+    """Returns `value` as a bool: of a number or a word nobody knows what it means."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
@@ -82,14 +63,7 @@ def flag(name: str, value: Any) -> bool:
 def sequence(name: str, value: Any, example: str) -> Sequence[Any]:
     """Returns `value` if it lists entries in an order, such as a tuple or an array of one axis.
 
-    Args:
-      name: the argument's name, for the message.
-      value: of the caller.
-      example: how a right one is written.
-
-    Raises:
-      TypeError: it does not.
-      ValueError: it has no entry.
+    The example shows how a right one is written.
     """
     listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     if not listed and not (isinstance(value, jax.Array | np.ndarray) and value.ndim == 1):
@@ -108,11 +82,7 @@ def whole_numbers(name: str, value: Any, example: str, *, least: int) -> tuple[i
 
 
 def float_type(dtype: Any) -> Any:
-    """Returns the floating-point type of this name, JAX's default one for None.
-
-    Raises:
-      TypeError: it is another type, or none.
-    """
+    """Returns the floating-point type of this name, JAX's default one for None."""
     if dtype is None:
         return jnp.dtype(jnp.result_type(float))
     try:

@@ -9,19 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-TILE = 512
-"""Rows and columns of a matrix that `symmetric` looks at together."""
-
 
 def require_x64(purpose: str) -> None:
-    """Refuses to go on in single precision.
-
-    Args:
-      purpose: what needs double precision, the subject of the message.
-
-    Raises:
-      ValueError: `jax_enable_x64` is off.
-    """
+    """Raises a ValueError in single precision; `purpose` is the subject of its message."""
     if not jax.config.read("jax_enable_x64"):
         raise ValueError(
             f"{purpose} needs float64, and JAX is in single precision: "
@@ -75,16 +65,9 @@ def fraction(name: str, value: SupportsFloat) -> float:
 
 
 def real_array(name: str, value: Any, axes: str | None = None) -> Array:
-    """Returns `value` as a finite floating-point array.
+    """Returns `value` as a finite floating-point array, or says what is wrong with it.
 
-    Args:
-      name: the argument's name, for the message.
-      value: an array, or what can become one.
-      axes: the expected axes by name, such as "n d"; None allows any number of axes.
-
-    Raises:
-      TypeError: the values are not real floating-point numbers.
-      ValueError: the number of axes differs, an axis is empty, or a value is NaN or infinite.
+    The expected axes are named, such as "n d"; None allows any number of them, but no empty one.
     """
     try:
         array = jnp.asarray(value)
@@ -170,75 +153,6 @@ def on_sphere(name: str, points: Float[Array, "... d"]) -> None:
             f"{name} must lie on the unit sphere, but one has norm {worst:.6g}: "
             "divide each point by its norm."
         )
-
-
-def symmetric_positive(name: str, gram: Any) -> Float[Array, "n n"]:
-    """Returns `gram` as a square, symmetric, positive semidefinite matrix.
-
-    Rounding is allowed for: asymmetry and negative eigenvalues up to 10⁻⁸ of the largest entry
-    and eigenvalue in double precision (10⁻³ in single).
-    """
-    matrix = symmetric(name, gram)
-    nonnegative_spectrum(name, np.linalg.eigvalsh(matrix))
-    return jnp.asarray(gram)
-
-
-def symmetric(name: str, gram: Any) -> np.ndarray:
-    """Returns `gram` as a square, symmetric NumPy array, without a copy where it is on the CPU.
-
-    It is looked at tile by tile, so that a matrix which fills the memory can be checked too.
-    Asymmetry is allowed for as in `symmetric_positive`.
-    """
-    matrix = np.asarray(gram)
-    form(name, matrix, "n n")
-    n = matrix.shape[0]
-    if matrix.shape != (n, n):
-        raise ValueError(f"{name} must be square, got shape {matrix.shape}.")
-    stripes = [slice(start, start + TILE) for start in range(0, n, TILE)]
-    finite(name, sum(int(np.sum(~np.isfinite(matrix[rows]))) for rows in stripes), n * n)
-    largest = max(float(np.max(np.abs(matrix[rows]))) for rows in stripes)
-    difference = max(
-        float(np.max(np.abs(matrix[rows, columns] - matrix[columns, rows].T)))
-        for index, rows in enumerate(stripes)
-        for columns in stripes[index:]
-    )
-    small_asymmetry(name, difference / largest if largest > 0 else 0.0, matrix.dtype)
-    return matrix
-
-
-def small_asymmetry(name: str, difference: float, dtype: Any) -> None:
-    """Raises a ValueError if a matrix differs from its transpose beyond `symmetric_positive`.
-
-    Args:
-      name: the matrix, for the message.
-      difference: the largest, relative to the largest entry.
-      dtype: whose rounding is allowed for.
-    """
-    if difference > _slack(dtype):
-        raise ValueError(
-            f"{name} must be symmetric, but differs from its transpose by {difference:.2g} of its "
-            "largest entry: use (K + K.T)/2 if that is rounding, or check the kernel's arguments."
-        )
-
-
-def nonnegative_spectrum(name: str, values: np.ndarray, precision: Any = None) -> None:
-    """Raises a ValueError if an eigenvalue is negative beyond what `symmetric_positive` allows.
-
-    Args:
-      name: the matrix, for the message.
-      values: its eigenvalues, in any order.
-      precision: the dtype whose rounding is allowed for; that of the values if None.
-    """
-    least, largest = float(np.min(values)), float(np.max(values))
-    if least < -_slack(values.dtype if precision is None else precision) * largest:
-        raise ValueError(
-            f"{name} must be positive semidefinite, but has the eigenvalue {least:.3g} "
-            f"(largest {largest:.3g}): it is no kernel's Gram matrix."
-        )
-
-
-def _slack(dtype: Any) -> float:
-    return float(np.sqrt(np.finfo(dtype).eps))
 
 
 def increasing_sizes(name: str, sizes: Sequence[Any], *, least: int) -> np.ndarray:

@@ -11,9 +11,8 @@ from jaxtyping import Array, Float
 
 from ntklib import _arguments, _checks, measures
 from ntklib.measures import _harmonics
-from ntklib.networks._network import Target
 
-__all__ = ["FourierSum", "SinusoidSum", "Target", "ZonalSum", "gegenbauer"]
+__all__ = ["FourierSum", "SinusoidSum", "ZonalSum", "gegenbauer"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,6 @@ class FourierSum:
       frequencies: the k_j, whole and non-negative.
       amplitudes: the a_j, one for each frequency.
       phases: the p_j in radians; all 0 when empty.
-
-    Raises:
-      TypeError: a frequency is not a whole number, or another value no number.
-      ValueError: a frequency is negative, a value is NaN or infinite, or the lengths differ.
 
     Example:
       >>> import numpy as np
@@ -61,10 +56,6 @@ class SinusoidSum:
       frequencies: the k_j in periods over [0, 1], whole and positive.
       amplitudes: the a_j, one for each frequency.
       phases: the p_j in radians; all 0 when empty.
-
-    Raises:
-      TypeError: a frequency is not a whole number, or another value no number.
-      ValueError: a frequency is less than 1, a value is NaN or infinite, or the lengths differ.
 
     Example:
       >>> import jax.numpy as jnp
@@ -142,8 +133,7 @@ class ZonalSum:
       directions: the unit vectors ζ_j, shape (number of degrees, d).
 
     Raises:
-      TypeError: a degree is not a whole number, or directions are not floating-point numbers.
-      ValueError: lengths differ, a degree is negative, or a direction is not a unit vector.
+      ValueError: a direction is not a unit vector.
 
     Example:
       >>> import jax.numpy as jnp
@@ -190,9 +180,6 @@ def gegenbauer(degree: int, d: int, t: Float[Array, "*b"]) -> Float[Array, "*b"]
 
     Returns:
       $P_k(t)$, in the shape of t.
-
-    Raises:
-      ValueError: degree is negative or d is less than 2.
 
     Example:
       >>> import jax.numpy as jnp

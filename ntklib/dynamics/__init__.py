@@ -1,9 +1,10 @@
 r"""Residual trajectories $r_t = f(\cdot;\theta_t) - f^*$, of finite networks and of ideal limits.
 
-All return values at a measure's nodes, one row a time. `gradient_flow` has finite width m and
-sample n, `linearized_flow` keeps the network's kernel as it is at the start, `kernel_flow` has
-m = ∞ and finite n, `ideal_flow` has m = n = ∞. `gradient_descent` trains in steps instead, with
-any optimizer. `network_flows` and `kernel_flows` repeat a flow over independent draws.
+All return values at a measure's nodes, one row a time, and take (model, params, target, measure,
+times, *, sample). `gradient_flow` has finite width m and sample n, also with the network's kernel
+kept as it is at the start; `gradient_descent` trains in steps instead, with any optimizer, on
+labels too. `network_flows` and `kernel_flows` (m = ∞) repeat a flow over independent draws. Below
+them are closed forms on matrices: `kernel_flow` for m = ∞ and finite n, `ideal_flow` for m = n = ∞.
 
 `pools` cuts networks of several widths from common neurons; `linearization` holds a network beside
 its linearization.
@@ -11,12 +12,11 @@ its linearization.
 
 from ntklib.dynamics import linearization, pools
 from ntklib.dynamics._closed_forms import closed_form, damping_factor, ideal_flow, kernel_flow
-from ntklib.dynamics._descent import Descent, gradient_descent
+from ntklib.dynamics._descent import gradient_descent
 from ntklib.dynamics._ensembles import kernel_flows, network_flows
-from ntklib.dynamics._flows import Trajectory, gradient_flow, linearized_flow
+from ntklib.dynamics._flows import Trajectory, gradient_flow
 
 __all__ = [
-    "Descent",
     "Trajectory",
     "closed_form",
     "damping_factor",
@@ -26,7 +26,6 @@ __all__ = [
     "kernel_flow",
     "kernel_flows",
     "linearization",
-    "linearized_flow",
     "network_flows",
     "pools",
 ]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _matrices
 from ntklib.dynamics import _decay
 from ntklib.spectrum import Eigensystem
 
@@ -36,11 +36,6 @@ def kernel_flow(
     Returns:
       r_t at the nodes, shape (s, q). With nodes = X, where cross is gram and initial is
       sample_residual, it is r̂_t, whose norm never grows.
-
-    Raises:
-      TypeError: the arrays are not floating-point numbers.
-      ValueError: gram is not symmetric positive semidefinite, wrong shapes, NaN or infinite
-        values, bad times, or x64 is off.
 
     Example:
       >>> import jax.numpy as jnp
@@ -89,7 +84,7 @@ def gram_flow(
 ) -> _decay.GramFlow:
     """Returns the flow at the nodes and on the sample; arguments, checked, as `closed_form`."""
     traced = isinstance(gram, jax.core.Tracer)
-    matrix = jnp.asarray(gram if traced else _checks.symmetric("gram", gram))
+    matrix = jnp.asarray(gram if traced else _matrices.symmetric("gram", gram))
     n = matrix.shape[0]
     rows = _checks.real_array("cross", cross, "q n")
     on_sample = _checks.real_array("sample_residual", sample_residual, "n")
@@ -128,9 +123,7 @@ def ideal_flow(
       r_t at the nodes, shape (s, q).
 
     Raises:
-      TypeError: the arrays are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, a negative eigenvalue beyond rounding, bad
-        times, or x64 is off.
+      ValueError: an eigenvalue is negative beyond rounding.
 
     Example:
       >>> import jax.numpy as jnp
@@ -167,9 +160,8 @@ def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Flo
       The factors in units of time, shape (s, k), exact to rounding for every σ and t.
 
     Raises:
-      TypeError: the arrays are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, bad times, or a value below 0 that isn't
-        rounding: below 10⁻⁸ of both the largest value and 1/t for the last t.
+      ValueError: a value is below 0 and isn't rounding: below 10⁻⁸ of both the largest value and
+        1/t for the last t.
 
     Example:
       >>> import jax.numpy as jnp

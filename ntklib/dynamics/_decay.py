@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _checks, _matrices
 
 
 def rates(name: str, values: Any, times: Any) -> Float[Array, " k"]:
@@ -29,8 +29,7 @@ def rates(name: str, values: Any, times: Any) -> Float[Array, " k"]:
       times: for which they are used; a rate so small that nothing changes by it is rounding, too.
 
     Raises:
-      TypeError: the values are not floating-point numbers.
-      ValueError: a value is NaN or infinite, or negative beyond rounding.
+      ValueError: a value is negative beyond rounding.
     """
     sigma = _checks.real_array(name, values, "k")
     if isinstance(sigma, jax.core.Tracer) or isinstance(times, jax.core.Tracer):
@@ -128,5 +127,5 @@ def sound(name: str, flow: GramFlow) -> None:
             raise ValueError(
                 f"{name} holds NaN or infinite values: check the kernel's values at the sample."
             )
-        _checks.small_asymmetry(name, float(asymmetry), spectrum.dtype)
-        _checks.nonnegative_spectrum(name, spectrum * spectrum.size)
+        _matrices.small_asymmetry(name, float(asymmetry), spectrum.dtype)
+        _matrices.nonnegative_spectrum(name, spectrum * spectrum.size)

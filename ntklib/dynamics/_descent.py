@@ -12,9 +12,10 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from ntklib import _arguments, _checks, _device
-from ntklib.dynamics import _meter
+from ntklib.dynamics import _meter, _problem
+from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
+from ntklib.networks._network import Apply, Target
 
 MESSAGES = 100
 """Messages to the progress bar from each draw."""
@@ -22,23 +23,7 @@ MESSAGES = 100
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """What gradient descent went through; a leading axis b counts draws where there are several.
-
-    Attributes:
-      steps: numbers of the steps k, shape (s,).
-      values: f(·; θ_k) at the nodes, shape (b, s, q) or (s, q).
-      loss: Φ(θ_k), shape (b, s) or (s,).
-      params: θ_k, each leaf with leading axes (b, s) or (s,); None unless asked for.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import numpy as np
-      >>> from ntklib import dynamics
-      >>> steps, loss = np.array([0, 10]), jnp.array([0.5, 0.1])
-      >>> run = dynamics.Descent(steps, jnp.zeros((2, 8)), loss, None)
-      >>> run.values[-1].shape  # after step 10, at 8 nodes
-      (8,)
-    """
+    """What `dynamics.gradient_descent` returns."""
 
     steps: Int[np.ndarray, " s"]
     values: Float[Array, "*b s q"]
@@ -49,59 +34,59 @@ class Descent:
 def gradient_descent(
     network: Network | Apply,
     params: PyTree,
-    inputs: Float[Array, "*b n d"],
-    labels: Float[Array, "*b n"],
+    target: Target | Float[Array, "*#b n"],
+    measure: Measure,
+    steps: Int[np.ndarray, " s"],
     *,
     optimizer: optax.GradientTransformation | float,
-    steps: Int[np.ndarray, " s"],
-    nodes: Float[Array, "q d"] | None = None,
+    sample: Float[Array, "*#b n d"] | None = None,
     draws: bool = False,
     keep_params: bool = False,
     progress: bool = True,
 ) -> Descent:
     r"""Trains a network by gradient descent with full batches on the mean squared error.
 
-    The loss is $\Phi(\theta) = \frac{1}{2n}\sum_i (f(x_i;\theta) - y_i)^2$, half of what PyTorch
-    calls MSELoss. With a number η for the optimizer a step is
-    $\theta_{k+1} = \theta_k - \eta\,\partial_\theta\Phi(\theta_k)$, Euler's method for
-    `gradient_flow` with t = kη; it is stable while η times the largest eigenvalue of the
-    normalized Gram matrix $K(x_i, x_j)/n$ of the tangent kernel is below 2. Any other optimizer is
-    an `optax.GradientTransformation`, such as `optax.adam(1e-3)`.
+    The loss is that of `gradient_flow`, $\Phi(\theta) = \frac{1}{2n}\sum_i (f(x_i;\theta) - y_i)^2$
+    with $y_i = f^*(x_i)$ or given labels, half of what PyTorch calls MSELoss. With a number η for
+    the optimizer a step is $\theta_{k+1} = \theta_k - \eta\,\partial_\theta\Phi(\theta_k)$, Euler's
+    method for `gradient_flow` with t = kη; it is stable while η times the largest eigenvalue of
+    the normalized Gram matrix $K(x_i, x_j)/n$ of the tangent kernel is below 2. Any other optimizer
+    is an `optax.GradientTransformation`, such as `optax.adam(1e-3)`.
 
     Args:
       network: the network, or any JAX function (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
         It is compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
-        training: inputs, labels and nodes are converted to it.
-      inputs: the training points x_i, shape (n, d); with draws also (b, n, d), one set a draw.
-      labels: y_i, shape (n,); with draws also (b, n), one set a draw.
-      optimizer: η, or an optimizer; what is compiled depends on an optimizer's object but not on
-        the value of η.
+        training: all else is converted to it.
+      target: f*, from points (n, d) to values (n,); or labels y_i, shape (n,), of the sample, or of
+        the nodes where there is none; with draws also (b, n), one set a draw.
+      measure: ρ; values are returned at its nodes.
       steps: the numbers of the steps after which values are wanted, strictly increasing whole
         numbers, 0 being the start, shape (s,). Training ends with the last.
-      nodes: where the values are wanted, shape (q, d); at the inputs if None, which then have to
-        be the same for all draws.
+      optimizer: η, or an optimizer; what is compiled depends on an optimizer's object but not on
+        the value of η.
+      sample: the training points x_i, shape (n, d), with draws also (b, n, d); None for n = ∞, the
+        loss on the nodes with their weights.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a
         CPU one after another, on a GPU side by side.
       keep_params: whether to return θ_k as well, which costs s·p numbers a draw.
       progress: whether a bar appears when the run is long.
 
     Returns:
-      The values, the loss and, where asked for, the parameters after each of the steps.
+      What it went through, not as residuals, since labels don't tell f* at the nodes: `values`,
+      f(·; θ_k) at the nodes, shape (b, s, q) or (s, q); `loss`, Φ(θ_k), shape (b, s) or (s,);
+      `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
 
     Raises:
-      TypeError: params, inputs, labels or nodes are not floating-point numbers, params mix types,
-        steps are not whole numbers, or the optimizer is neither a number nor an optimizer.
-      ValueError: wrong shapes, NaN or infinite values, bad steps, a rate that is not positive.
       RuntimeError: training left the finite numbers.
 
     Example:
       >>> import jax.numpy as jnp
       >>> import numpy as np
-      >>> from ntklib import dynamics
-      >>> linear = lambda theta, x: x @ theta
+      >>> from ntklib import dynamics, measures
+      >>> linear, one_point = lambda theta, x: x @ theta, measures.empirical(jnp.ones((1, 1)))
       >>> run = dynamics.gradient_descent(
-      ...     linear, jnp.zeros(1), jnp.ones((1, 1)), jnp.ones(1), optimizer=0.5, steps=np.arange(4)
+      ...     linear, jnp.zeros(1), jnp.ones(1), one_point, np.arange(4), optimizer=0.5
       ... )
       >>> run.values[:, 0].tolist()  # the error is halved by each step, 1 − η
       [0.0, 0.5, 0.75, 0.875]
@@ -112,21 +97,27 @@ def gradient_descent(
     dtype = _parameters.dtype_of(params)
     count = _parameters.draw_count(params) if draws else 1
     wanted = _increasing_steps(steps)
-    points = _one_set_a_draw("inputs", inputs, "n d", count, draws=draws).astype(dtype)
-    values = _one_set_a_draw("labels", labels, "n", count, draws=draws).astype(dtype)
-    _checks.same_length("labels", values.shape[-1], "inputs", points.shape[-2])
-    where = _nodes(nodes, inputs, points).astype(dtype)
+    problem = _problem.posed(target, measure, sample, dtype, count=count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _door.one_number_a_point(network, start, where, "the nodes")
+    _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
     make, rate = _rule(optimizer, dtype)
-    batch = (start, points, values, jnp.arange(count))
+    batch = (start, problem.points, problem.labels, jnp.arange(count))
     with _meter.bar("gradient descent", count, shown=progress) as bar:
         saved = jax.block_until_ready(
             _descend(
-                batch, where, jnp.asarray(wanted), rate, bar, apply=apply, make=make,
-                keep_params=keep_params, side_by_side=_device.side_by_side(), progress=progress,
+                batch,
+                problem.weights,
+                problem.nodes,
+                jnp.asarray(wanted),
+                rate,
+                bar,
+                apply=apply,
+                make=make,
+                keep_params=keep_params,
+                side_by_side=_device.side_by_side(),
+                progress=progress,
             )
-        )  # fmt: skip
+        )
     _require_finite(wanted, np.asarray(saved["values"]), np.asarray(saved["loss"]))
     if not draws:
         saved = _parameters.draw(saved, 0)
@@ -152,10 +143,19 @@ def _require_finite(steps: np.ndarray, values: np.ndarray, loss: np.ndarray) -> 
     jax.jit, static_argnames=("apply", "make", "keep_params", "side_by_side", "progress")
 )
 def _descend(
-    batch: PyTree, nodes: Array, steps: Array, rate: Array, bar: Array, *, apply: Apply,
-    make: Callable[[Array], optax.GradientTransformation], keep_params: bool, side_by_side: bool,
+    batch: PyTree,
+    weights: Array | None,
+    nodes: Array,
+    steps: Array,
+    rate: Array,
+    bar: Array,
+    *,
+    apply: Apply,
+    make: Callable[[Array], optax.GradientTransformation],
+    keep_params: bool,
+    side_by_side: bool,
     progress: bool,
-) -> dict[str, PyTree]:  # fmt: skip
+) -> dict[str, PyTree]:
     """Trains every draw of the batch (θ₀, points, labels, index)."""
     optimizer = make(rate)
     every = jnp.maximum(steps[-1] // MESSAGES, 1)
@@ -164,7 +164,7 @@ def _descend(
         theta_0, points, labels, index = draw
 
         def loss(theta: PyTree) -> Array:
-            return 0.5 * jnp.mean((apply(theta, points) - labels) ** 2)
+            return 0.5 * _problem.mean((apply(theta, points) - labels) ** 2, weights)
 
         def step(k: Array, state: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
             theta, memory = state
@@ -233,25 +233,4 @@ def _increasing_steps(steps: Any) -> np.ndarray:
             "steps must be non-negative and strictly increasing: sort them and drop repetitions "
             f"(np.unique does both), got {array[:8].tolist()}{' …' if array.size > 8 else ''}"
         )
-    return array
-
-
-def _one_set_a_draw(name: str, value: Any, axes: str, count: int, *, draws: bool) -> Array:
-    """Returns the values of every draw, with a leading axis of `count`, shared or their own."""
-    array = jnp.asarray(value)
-    own = draws and array.ndim == len(axes.split()) + 1
-    array = _checks.real_array(name, array, f"b {axes}" if own else axes)
-    if own:
-        _checks.same_length(name, array.shape[0], "params' first axis", count)
-        return array
-    return jnp.broadcast_to(array, (count, *array.shape))
-
-
-def _nodes(nodes: Any, inputs: Array, points: Array) -> Array:
-    if nodes is None:
-        if jnp.asarray(inputs).ndim > 2:
-            raise ValueError("nodes must be given when every draw has its own inputs.")
-        return points[0]
-    array = _checks.real_array("nodes", nodes, "q d")
-    _checks.same_length("nodes' second axis", array.shape[1], "inputs' last", points.shape[-1])
     return array

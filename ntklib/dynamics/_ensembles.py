@@ -11,8 +11,8 @@ from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _decay, _meter
 from ntklib.dynamics._flows import Trajectory, gradient_flow
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door, _parameters
-from ntklib.targets import Target
+from ntklib.networks import Network, _door, _parameters
+from ntklib.networks._network import Kernel, Target
 
 
 def network_flows(
@@ -44,9 +44,7 @@ def network_flows(
       with a leading axis b.
 
     Raises:
-      TypeError: key is none of `jax.random.key`, or draws or n is no whole number.
-      ValueError: draws or n is less than 1, draws is missing or not the number of keys; or as
-        `dynamics.gradient_flow` does.
+      ValueError: draws is missing or not the number of keys.
 
     Example:
       >>> import jax
@@ -102,9 +100,7 @@ def kernel_flows(
       r_t at the nodes, shape (b, s, q).
 
     Raises:
-      TypeError: key is none of `jax.random.key`, or draws or n is no whole number.
-      ValueError: draws or n is less than 1, draws is missing or not the number of keys, bad times,
-        a kernel that is not symmetric positive semidefinite on a sample, or x64 is off.
+      ValueError: draws is missing or not the number of keys.
 
     Example:
       >>> import jax
@@ -147,9 +143,12 @@ def _kernel_flows(
     def one(draw: tuple[Array, Array, Array]) -> _decay.GramFlow:
         points, residual, index = draw
         flow = _decay.gram_flow(
-            _door.gram_of(kernel, points, points), _door.gram_of(kernel, nodes, points),
-            residual, initial, ts,
-        )  # fmt: skip
+            _door.gram_of(kernel, points, points),
+            _door.gram_of(kernel, nodes, points),
+            residual,
+            initial,
+            ts,
+        )
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
             _meter.report(bar, index, jnp.where(jnp.isfinite(flow.elsewhere[-1, 0]), 1.0, 0.0))

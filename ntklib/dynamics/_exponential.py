@@ -190,12 +190,13 @@ def flow(
         t = jnp.where(accepted, jnp.where(last, end, state.t + h), state.t)
         report(t)
         return _State(
-            t, theta,
+            t,
+            theta,
             # A step that was cut short says little about how long the next may be.
             jnp.where(accepted & last, jnp.maximum(state.h, following), following),
             jax.lax.cond(accepted, lambda: frame(theta, gram(theta)), lambda: state.frame),
             state.steps + 1,
-        )  # fmt: skip
+        )
 
     def until(state: _State, end: Float[Array, ""]) -> tuple[_State, PyTree]:
         state = jax.lax.while_loop(

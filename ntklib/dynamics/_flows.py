@@ -1,7 +1,7 @@
 """Trajectories of gradient flows of finite networks."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 from jaxtyping import Array, Float, Int, PyTree
@@ -11,8 +11,7 @@ from ntklib.dynamics import _integrator
 from ntklib.dynamics._solver import Solver
 from ntklib.measures import Measure
 from ntklib.networks import Network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +73,6 @@ class Trajectory:
           The parameters, each leaf with a leading axis b where there are draws.
 
         Raises:
-          TypeError: index is no whole number.
           ValueError: there is no such time, or parameters weren't kept.
         """
         if self.params is None:
@@ -88,11 +86,11 @@ class Trajectory:
 def gradient_flow(
     network: Network | Apply,
     params: PyTree,
-    target: Target,
+    target: Target | Float[Array, " q"],
     measure: Measure,
     times: Float[Array, " s"],
     *,
-    sample: Float[Array, "*b n d"] | None = None,
+    sample: Float[Array, "*#b n d"] | None = None,
     draws: bool = False,
     method: Literal["explicit", "exponential"] = "explicit",
     rtol: float = 1e-6,
@@ -121,13 +119,13 @@ def gradient_flow(
         compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         integration.
-      target: f*, from points (n, d) to values (n,).
+      target: f*, from points (n, d) to values (n,); or, without a sample, its values at the nodes,
+        shape (q,).
       measure: ρ; residuals are returned at its nodes.
       times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
       sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
-      draws: whether params (and sample, where there is one) have a leading axis of b draws. They
-        run in one compiled call: on a CPU one after another, on a GPU side by side, each being
-        the faster way there.
+      draws: whether params have a leading axis of b draws. They run in one compiled call: on a CPU
+        one after another, on a GPU side by side, each being the faster way there.
       method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
         layers' inputs and derivatives where the layers of a network are known, else a Jacobian.
       rtol: relative tolerance of a step: with the exponential method on the predictions, relative
@@ -136,8 +134,11 @@ def gradient_flow(
       atol: absolute tolerance of a step, on the same, in units of predictions or of parameters.
         None leaves its scale to the problem, so that a target of any size or unit is learned with
         the same relative accuracy; a number is meant as it is, and so is rtol beside it.
-      linearized: whether f is linearized at θ₀, as `linearized_flow` says; JAX must then be able
-        to differentiate it in forward mode, as it must for the exponential method.
+      linearized: whether $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
+        \theta - \theta_0\rangle$ is trained in place of f (Lee et al. 2019, "Wide neural networks
+        of any depth evolve as linear models under gradient descent"). The residual then solves the
+        equation of `kernel_flow` with the empirical kernel of θ₀, without a Gram matrix. JAX must
+        be able to differentiate f in forward mode, as it must for the exponential method.
       keep_params: whether to return θ_t as well, which costs s·p numbers a draw.
       max_steps: give up after this many steps.
       progress: whether a bar appears when the run is long.
@@ -146,10 +147,9 @@ def gradient_flow(
       The trajectory.
 
     Raises:
-      TypeError: params, times or sample are not floating-point numbers, params mix types, max_steps
-        is no whole number, or an option is neither True nor False that has to be.
-      ValueError: wrong shapes, NaN or infinite values, bad times or tolerances, a tolerance below
-        the rounding of the parameters' type, another method, or a Jacobian of more than 2 GiB.
+      TypeError: params mix types, or target has labels of a sample only.
+      ValueError: a tolerance below the rounding of the parameters' type, or a Jacobian of more than
+        2 GiB.
       RuntimeError: max_steps was not enough, or the network or its gradient is NaN or infinite; the
         message says when, in which draws and which of these.
 
@@ -162,6 +162,12 @@ def gradient_flow(
       >>> flow = dynamics.gradient_flow(linear, jnp.zeros(2), lambda x: x[:, 0], circle, times)
       >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
       [-1.0, -0.3679]
+      >>> square, target = lambda theta, x: x @ theta**2, lambda x: 2 * x[:, 0]
+      >>> flow = dynamics.gradient_flow(  # about θ₀ = 1 it is x·(2θ − 1)
+      ...     square, jnp.ones(2), target, circle, times / 4, linearized=True
+      ... )
+      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()
+      [-1.0, -0.3679]
     """
     return Trajectory(
         *_integrator.solve(
@@ -170,38 +176,3 @@ def gradient_flow(
             linearized=linearized,
         )
     )  # fmt: skip
-
-
-def linearized_flow(
-    network: Network | Apply,
-    params: PyTree,
-    target: Target,
-    measure: Measure,
-    times: Float[Array, " s"],
-    **options: Any,
-) -> Trajectory:
-    r"""Integrates the gradient flow of a network that is linearized at its start.
-
-    $\partial_t\theta = -\partial_\theta\Phi(\theta)$ with the Φ of `gradient_flow`, in which f is
-    replaced by $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
-    \theta - \theta_0\rangle$ (Lee et al. 2019, "Wide neural networks of any depth evolve as linear
-    models under gradient descent"). Its residual solves the equation of `kernel_flow` with the
-    empirical kernel of θ₀ in K's place, without a Gram matrix and with its θ_t. The derivatives
-    at θ₀ are taken once; a step then applies the tangent map and its transpose.
-
-    Arguments, options and errors are those of `gradient_flow`, whose option `linearized` this is.
-
-    Returns:
-      The trajectory of f_lin(·; θ_t) − f*, with θ_t itself in `params`.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import numpy as np
-      >>> from ntklib import dynamics, measures
-      >>> square = lambda theta, x: x @ theta**2  # about θ₀ = 1 it is x·(2θ − 1)
-      >>> circle, times = measures.circle(4), jnp.array([0.0, 0.5])
-      >>> flow = dynamics.linearized_flow(square, jnp.ones(2), lambda x: 2 * x[:, 0], circle, times)
-      >>> np.asarray(flow.residuals[:, 0]).round(4).tolist()  # −1 and −1/e
-      [-1.0, -0.3679]
-    """
-    return gradient_flow(network, params, target, measure, times, linearized=True, **options)

@@ -1,4 +1,4 @@
-"""What `dynamics.gradient_flow` and `linearized_flow` share: checks and integration."""
+"""What `dynamics.gradient_flow` does: checks and integration."""
 
 import functools
 from typing import Any
@@ -10,13 +10,12 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PyTree
 
 from ntklib import _arguments, _checks, _device
-from ntklib.dynamics import _exponential, _failure, _meter, _runge_kutta, _scales
+from ntklib.dynamics import _exponential, _failure, _meter, _problem, _runge_kutta, _scales
 from ntklib.dynamics._solver import Integrals, Model, Solver
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 JACOBIAN = 2**31
 """Bytes of a Jacobian that the exponential method puts up with."""
@@ -86,9 +85,9 @@ def integrate(
 
 
 def solve(
-    network: Network | Apply, params: PyTree, target: Target, measure: Measure, times: Array,
-    solver: Solver, *, sample: Array | None, draws: bool, keep_params: bool, progress: bool,
-    linearized: bool,
+    network: Network | Apply, params: PyTree, target: Target | Array, measure: Measure,
+    times: Array, solver: Solver, *, sample: Array | None, draws: bool, keep_params: bool,
+    progress: bool, linearized: bool,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
     flags = {"draws": draws, "keep_params": keep_params, "linearized": linearized}
@@ -99,16 +98,18 @@ def solve(
     ts = _checks.increasing_times(times).astype(dtype)
     solver = solver.checked(dtype)
     count = _parameters.draw_count(params) if draws else 1
-    nodes = measure.nodes.astype(dtype)
-    points, weights = _training_set(measure, sample, dtype, count, draws=draws)
+    wanted = _problem.at_nodes(target, measure, sample, dtype)
+    problem = _problem.posed(
+        target, measure, sample, dtype, count=count, draws=draws, looked_at=True
+    )
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _door.one_number_a_point(network, start, nodes, "the measure's nodes")
+    _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
+    n = problem.points.shape[1]
     if solver.method == "exponential" and model.forward is None:
-        _jacobian_fits(points.shape[1], _network.count(start) // count, dtype)
-    wanted = _door.values_of(target, nodes, alone=sample is not None).astype(dtype)
-    labels = _door.values_of(target, points, alone=False).astype(dtype)
-    integrals = Integrals(weights, nodes, measure.weights.astype(dtype), wanted)
-    batch = (start, points, labels, jnp.arange(count))
+        _jacobian_fits(n, _network.count(start) // count, dtype)
+    weights = jnp.full(n, 1 / n, dtype) if problem.weights is None else problem.weights
+    integrals = Integrals(weights, problem.nodes, measure.weights.astype(dtype), wanted)
+    batch = (start, problem.points, problem.labels, jnp.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _meter.bar(title, count, shown=progress) as bar:
         saved, steps, stopped = jax.block_until_ready(
@@ -130,27 +131,6 @@ def solve(
     if not draws:
         saved, steps = _parameters.draw((saved, steps), 0)
     return ts, saved["residuals"], saved.get("params"), steps
-
-
-def _training_set(
-    measure: Measure, sample: Array | None, dtype: Any, count: int, *, draws: bool
-) -> tuple[Array, Array]:
-    """Returns every draw's points, shape (count, n, d), and their weights in the loss."""
-    if sample is None:
-        points, weights = measure.nodes.astype(dtype), measure.weights.astype(dtype)
-    else:
-        points = _checks.real_array("sample", sample, "b n d" if draws else "n d").astype(dtype)
-        if draws:
-            _checks.same_length("sample", points.shape[0], "params' first axis", count)
-        if points.shape[-1] != measure.nodes.shape[-1]:
-            raise ValueError(
-                f"sample must hold points of dimension {measure.nodes.shape[-1]}, like the "
-                f"measure's nodes, got shape {points.shape}."
-            )
-        weights = jnp.full(points.shape[-2], 1 / points.shape[-2], dtype)
-    if points.ndim == 2:
-        points = jnp.broadcast_to(points, (count, *points.shape))
-    return points, weights
 
 
 def _jacobian_fits(n: int, p: int, dtype: Any) -> None:

@@ -4,78 +4,65 @@ import functools
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks
+from ntklib.dynamics import _problem
+from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks._network import Apply, Target
 
 
 def losses(
-    network: Network | Apply, params: PyTree, target: Target, sample: Float[Array, "b n d"]
+    network: Network | Apply,
+    params: PyTree,
+    target: Target | Float[Array, "*#b n"],
+    measure: Measure,
+    *,
+    sample: Float[Array, "*#b n d"] | None = None,
 ) -> Float[Array, "b s"]:
     r"""The loss $\Phi(\theta_t) = \frac{1}{2n}\sum_i (f(x_i;\theta_t) - f^*(x_i))^2$ along flows.
 
     Args:
       network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
       params: θ_t, each leaf with leading axes (b, s): `Trajectory.params` of a flow that kept them.
-      target: f*.
-      sample: the training points of each draw, shape (b, n, d).
+      target: f*, or labels, as `dynamics.gradient_descent` has it.
+      measure: ρ.
+      sample: the training points, shape (n, d) or (b, n, d); None for n = ∞.
 
     Returns:
       Φ, shape (b, s).
 
-    Raises:
-      TypeError: sample is not of floating-point numbers.
-      ValueError: wrong shapes, or NaN or infinite values.
-
     Example:
       >>> import jax.numpy as jnp
+      >>> from ntklib import measures
       >>> from ntklib.dynamics import linearization
       >>> linear = lambda theta, x: x @ theta
       >>> along = jnp.array([[[0.0], [0.5], [1.0]]])  # θ of one draw at three times
-      >>> sample = jnp.ones((1, 4, 1))
-      >>> linearization.losses(linear, along, lambda x: x[:, 0], sample).tolist()
+      >>> one_point = measures.empirical(jnp.ones((1, 1)))
+      >>> linearization.losses(linear, along, lambda x: x[:, 0], one_point).tolist()
       [[0.5, 0.125, 0.0]]
     """
-    points = _checks.real_array("sample", sample, "b n d")
-    _parameters.dtype_of(params)
-    draws = _parameters.draw_count(params)
-    _checks.same_length("params' leading axis", draws, "sample", points.shape[0])
+    dtype, count = _parameters.dtype_of(params), _parameters.draw_count(params)
+    problem = _problem.posed(target, measure, sample, dtype, count=count)
     start = _parameters.draw(params, 0)
-    _door.one_number_a_point(network, start, points[0], "the points of a draw")
-    labels = _door.values_of(target, points)
-    return _losses(params, points, labels, apply=_network.functions(network)[0])
+    _door.one_number_a_point(network, start, problem.points[0], "the points of a draw")
+    apply, _ = _network.functions(network)
+    return _losses(params, problem.points, problem.labels, problem.weights, apply=apply)
 
 
 @functools.partial(jax.jit, static_argnames="apply")
-def _losses(params: PyTree, points: Array, labels: Array, *, apply: Apply) -> Float[Array, "b s"]:
+def _losses(
+    params: PyTree, points: Array, labels: Array, weights: Array | None, *, apply: Apply
+) -> Float[Array, "b s"]:
     along = jax.vmap(apply, in_axes=(0, None))
     residuals = jax.vmap(along)(params, points) - labels[:, None]
-    return 0.5 * jnp.mean(residuals**2, axis=-1)
+    return 0.5 * _problem.mean(residuals**2, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Movement:
-    r"""How far parameters moved from their start.
-
-    Attributes:
-      norm: $\|\theta_t - \theta_0\|$, shape (b, s).
-      relative: $\|\theta_t - \theta_0\|/\|\theta_0\|$, shape (b, s); NaN where θ₀ = 0.
-      largest: $\max_j |\theta_{t,j} - \theta_{0,j}|$, shape (b, s). Every $\theta_{0,j}$ is N(0, 1)
-        in this library, so it is in units of a parameter's own standard deviation.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib.dynamics import linearization
-      >>> start, along = np.array([[3.0, 4.0]]), np.array([[[3.0, 4.0], [6.0, 8.0]]])
-      >>> moved = linearization.movement(along, start)
-      >>> moved.norm.tolist(), moved.relative.tolist(), moved.largest.tolist()
-      ([[0.0, 5.0]], [[0.0, 1.0]], [[0.0, 4.0]])
-    """
+    """What `movement` returns."""
 
     norm: Float[np.ndarray, "b s"]
     relative: Float[np.ndarray, "b s"]
@@ -83,14 +70,16 @@ class Movement:
 
 
 def movement(params: PyTree, start: PyTree) -> Movement:
-    """Measures how far parameters moved.
+    r"""Measures how far parameters moved.
 
     Args:
       params: θ_t, each leaf with leading axes (b, s): `Trajectory.params` of a flow that kept them.
       start: θ₀, each leaf with a leading axis b.
 
     Returns:
-      The movement, by draw and time.
+      The movement, each of shape (b, s): `norm`, $\|\theta_t - \theta_0\|$; `relative`, that over
+      ‖θ₀‖, NaN where θ₀ = 0; and `largest`, $\max_j |\theta_{t,j} - \theta_{0,j}|$, in units of a
+      parameter's own standard deviation where every $\theta_{0,j}$ is N(0, 1), as in this library.
 
     Raises:
       ValueError: the trees differ, or params lacks the axes (b, s, …) over start's (b, …).
@@ -100,8 +89,9 @@ def movement(params: PyTree, start: PyTree) -> Movement:
       >>> from ntklib.dynamics import linearization
       >>> start = {"weight": np.zeros((1, 2))}  # one draw
       >>> along = {"weight": np.array([[[0.0, 0.0], [3.0, 4.0]]])}  # at two times
-      >>> linearization.movement(along, start).norm.tolist()
-      [[0.0, 5.0]]
+      >>> moved = linearization.movement(along, start)
+      >>> moved.norm.tolist(), moved.largest.tolist()
+      ([[0.0, 5.0]], [[0.0, 4.0]])
     """
     moved, first = (
         [path for path, _ in jax.tree.leaves_with_path(tree)] for tree in (params, start)

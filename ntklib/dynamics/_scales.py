@@ -82,14 +82,7 @@ def at_start(
     roots: Float[Array, " n"],
     labels: Float[Array, " n"],
 ) -> Scales:
-    r"""Returns the scales of a flow at its start.
-
-    Args:
-      predictions: θ ↦ f(X; θ).
-      theta_0: θ₀.
-      roots: √w, the weights of the points.
-      labels: f*(X).
-    """
+    """Returns the scales of a flow at its start, with the roots √w of the points' weights."""
     start, pullback = jax.vjp(predictions, theta_0)
     # E‖Jᵀξ‖² = ‖J‖²_F for independent signs ξ (Hutchinson 1990): one gradient in place of n.
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(roots))

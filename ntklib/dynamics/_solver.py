@@ -36,8 +36,7 @@ class Solver:
         """Returns it, or says what is wrong with it for parameters of this type.
 
         Raises:
-          TypeError: max_steps is no whole number.
-          ValueError: another method, or a tolerance that is too small or no number.
+          ValueError: a tolerance is too small.
         """
         _arguments.choice("method", self.method, METHODS)
         max_steps = _checks.whole_number("max_steps", self.max_steps, least=1)

@@ -2,8 +2,8 @@ r"""Networks beside their linearizations: flows whose kernel stands still, and h
 
 The linearized network $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
 \theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by $K^\infty$. Neither
-moves, so both flows have a closed form. `dynamics.linearized_flow` integrates the first, and has
-its θ_t.
+moves, so both flows have a closed form. `dynamics.gradient_flow(..., linearized=True)`
+integrates the first, and has its θ_t.
 """
 
 import functools
@@ -15,44 +15,18 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
 from ntklib.dynamics import _decay
-from ntklib.dynamics._movement import Movement, losses, movement
+from ntklib.dynamics._movement import losses, movement
 from ntklib.kernels import _draws
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door
-from ntklib.networks._network import Apply
-from ntklib.targets import Target
+from ntklib.networks import Network, _door
+from ntklib.networks._network import Apply, Kernel, Target
 
-__all__ = ["FrozenFlow", "Movement", "frozen_flows", "losses", "movement"]
+__all__ = ["frozen_flows", "losses", "movement"]
 
 
 @dataclass(frozen=True, eq=False)
 class FrozenFlow:
-    r"""Gradient flows under kernels that stand still, one a draw.
-
-    Attributes:
-      times: t, shape (s,).
-      residuals: r_t at the nodes, shape (b, s, q).
-      sample_residuals: r̂_t on the sample, shape (b, s, n).
-      movement: ‖θ_t − θ₀‖ of the linearized network; under $K^\infty$, which has no θ, the norm
-        of r_t − r₀ in its RKHS. Shape (b, s).
-      values: eigenvalues λ of K(X, X)/n, ascending, shape (b, n).
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import numpy as np
-      >>> from ntklib import measures
-      >>> from ntklib.dynamics import linearization
-      >>> linear = lambda theta, x: x @ theta  # its own linearization
-      >>> params, target = jnp.zeros((1, 2)), lambda x: x[:, 0]
-      >>> circle, times = measures.circle(8), jnp.array([2.0])
-      >>> flow = linearization.frozen_flows(
-      ...     linear, params, target, circle, times, circle.nodes[None]
-      ... )
-      >>> flow.residuals.shape, flow.sample_residuals.shape
-      ((1, 1, 8), (1, 1, 8))
-      >>> np.asarray(flow.values[0, -2:]).round(6).tolist()  # of K(X, X)/n
-      [0.5, 0.5]
-    """
+    """What `frozen_flows` returns."""
 
     times: Float[Array, " s"]
     residuals: Float[Array, "b s q"]
@@ -67,6 +41,7 @@ def frozen_flows(
     target: Target,
     measure: Measure,
     times: Float[Array, " s"],
+    *,
     sample: Float[Array, "b n d"],
 ) -> FrozenFlow:
     r"""The flows of linearized networks, one for each θ₀, or of $K^\infty$, on given samples.
@@ -89,13 +64,14 @@ def frozen_flows(
       sample: the training points of each draw, shape (b, n, d).
 
     Returns:
-      The flows; where λt > 1 with a relative error of λ_max/λ · 10⁻¹⁶ by rounding.
+      The flows, where λt > 1 with a relative error of λ_max/λ · 10⁻¹⁶ by rounding: `residuals`,
+      r_t at the nodes, shape (b, s, q); `sample_residuals`, r̂_t, shape (b, s, n); `movement`,
+      ‖θ_t − θ₀‖, under $K^\infty$, which has no θ, the norm of r_t − r₀ in its RKHS, shape (b, s);
+      `values`, the eigenvalues λ of K(X, X)/n, ascending, shape (b, n); and `times`.
 
     Raises:
       NotImplementedError: params is None and the network has no analytic kernel.
-      TypeError: times or sample are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, a kernel that is not symmetric positive
-        semidefinite, bad times, params missing with an apply function, or x64 is off.
+      ValueError: params are missing with an apply function.
 
     Example:
       >>> import jax.numpy as jnp
@@ -106,8 +82,10 @@ def frozen_flows(
       >>> params, target = jnp.zeros((1, 2)), lambda x: x[:, 0]
       >>> circle, times = measures.circle(8), jnp.array([2.0])
       >>> flow = linearization.frozen_flows(
-      ...     linear, params, target, circle, times, circle.nodes[None]
+      ...     linear, params, target, circle, times, sample=circle.nodes[None]
       ... )
+      >>> np.asarray(flow.values[0, -2:]).round(6).tolist()  # of K(X, X)/n
+      [0.5, 0.5]
       >>> np.asarray(flow.movement).round(4).tolist()  # θ₁ goes to 1 at the rate 1/2: 1 − 1/e
       [[0.6321]]
     """

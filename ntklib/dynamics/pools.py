@@ -25,7 +25,7 @@ from ntklib import _arguments, _checks
 from ntklib.dynamics import _flows
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _parameters
-from ntklib.targets import Target
+from ntklib.networks._network import Target
 
 __all__ = ["cut", "flows"]
 
@@ -112,9 +112,7 @@ def flows(
       r_t at the nodes, by pool and network, shape (b, M/m, s, q).
 
     Raises:
-      TypeError: keys are none of `jax.random.key`.
-      ValueError: keys are not on one axis, n doesn't divide N; or as `cut` and
-        `dynamics.gradient_flow` do.
+      ValueError: n doesn't divide N; or as `cut` and `dynamics.gradient_flow` do.
 
     Example:
       >>> import jax

@@ -1,15 +1,8 @@
 r"""Gram matrices: the analytic kernel, the empirical one of a finite network, and comparisons."""
 
-from ntklib.kernels._draws import initial_kernels, kernel_distances, tangent_kernels
-from ntklib.kernels._gram import (
-    DEFAULT_BUDGET,
-    analytic,
-    distance,
-    empirical,
-    products,
-    rbf,
-    tangent_products,
-)
+from ntklib.kernels._draws import initial_kernels, tangent_kernels
+from ntklib.kernels._gram import DEFAULT_BUDGET, analytic, distance, empirical, rbf
+from ntklib.kernels._products import products, tangent_products
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -17,7 +10,6 @@ __all__ = [
     "distance",
     "empirical",
     "initial_kernels",
-    "kernel_distances",
     "products",
     "rbf",
     "tangent_kernels",

@@ -24,29 +24,7 @@ def kernel_distances(
 ) -> dict[str, Float[Array, " b"]]:
     r"""The distances $\|K - K_0\|_{L^2(\rho\otimes\rho)}$ of independent initializations.
 
-    Args:
-      network: whose empirical kernel K₀ is taken.
-      params: initial parameters, each leaf with a leading axis b.
-      grams: kernels K at the nodes, by name.
-      measure: ρ.
-
-    Returns:
-      For each kernel one distance a draw, shape (b,).
-
-    Raises:
-      TypeError: as `kernels.empirical`.
-      ValueError: params have no common leading axis; or as `kernels.empirical` and
-        `kernels.distance`.
-
-    Example:
-      >>> import jax
-      >>> from ntklib import kernels, measures, networks
-      >>> network, circle = networks.fully_connected(2, (4,), biases=True), measures.circle(8)
-      >>> params = jax.vmap(network.init)(jax.random.split(jax.random.key(0), 2))
-      >>> limit = kernels.analytic(network, circle.nodes)
-      >>> found = kernels.kernel_distances(network, params, {"K∞": limit}, circle)
-      >>> found["K∞"].shape, bool(found["K∞"].min() > 0)
-      ((2,), True)
+    Of each K, a Gram matrix at the nodes, one distance a draw, shape (b,).
     """
     _parameters.dtype_of(params, mixed=True)
     distances: dict[str, list[Array]] = {name: [] for name in grams}
@@ -86,10 +64,7 @@ def initial_kernels(
       The Gram matrices, shape (b, q, q).
 
     Raises:
-      TypeError: x is not of floating-point numbers, key is none of `jax.random.key`, or draws is
-        no whole number.
-      ValueError: key holds several keys, draws is less than 1, init is missing, the network has
-        several outputs, or x has a wrong shape, NaN or infinite values.
+      ValueError: init is missing, or the network has several outputs.
 
     Example:
       >>> import jax
@@ -108,11 +83,7 @@ def initial_kernels(
     keys = jax.random.split(key, count)
     first = init(keys[0])
     _parameters.dtype_of(first, mixed=True)
-    if shape := _door.outputs_of(network, first, points):
-        raise ValueError(
-            f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
-            "one output coordinate."
-        )
+    _door.one_output(network, first, points)
     shown = tqdm(keys, desc="initial kernels", delay=2)
     # θ₀ isn't drawn in the compiled function: drawing is what takes long to compile, and this way
     # layers of one shape are compiled once for all networks.
@@ -136,8 +107,7 @@ def tangent_kernels(
       $\langle\nabla_\theta f(x_i;\theta), \nabla_\theta f(x_j;\theta)\rangle$, shape (b, q, q).
 
     Raises:
-      TypeError: points or params are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, or several outputs.
+      ValueError: several outputs.
 
     Example:
       >>> import jax.numpy as jnp
@@ -161,9 +131,11 @@ def tangents(
     apply, forward = _network.functions(network)
     _door.one_number_a_point(network, params, points[0], "the points of a draw")
     return _gradients(
-        (params, points), apply=apply, forward=forward,
+        (params, points),
+        apply=apply,
+        forward=forward,
         side_by_side=_device.side_by_side(),
-    )  # fmt: skip
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("apply", "forward", "side_by_side"))

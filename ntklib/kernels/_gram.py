@@ -1,7 +1,6 @@
-"""Gram matrices of tangent kernels, products with them, and distances between them."""
+"""Gram matrices of kernels, and distances between them."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from ntklib import _checks
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network, _door, _network, _parameters
+from ntklib.networks import Network, _door, _network, _parameters
 from ntklib.networks._network import Apply
 
 DEFAULT_BUDGET = 2**30
@@ -36,8 +35,6 @@ def analytic(
     Raises:
       ImportError: neural-tangents is not installed.
       NotImplementedError: the network has no analytic kernel.
-      TypeError: x1 or x2 are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values.
 
     Example:
       >>> import jax.numpy as jnp
@@ -49,7 +46,7 @@ def analytic(
       >>> np.asarray(gram).round(4).tolist()
       [[0.5, 0.0796], [0.0796, 0.5]]
     """
-    first, second = _points(x1, x2)
+    first, second = points_of(x1, x2)
     if getattr(network, "kernel", None) is None:
         raise NotImplementedError(
             "network has no analytic kernel: give one as Network.kernel, or use kernels.empirical."
@@ -96,9 +93,7 @@ def empirical(
       $\langle\nabla_\theta f_a(x_i), \nabla_\theta f_b(x'_j)\rangle$.
 
     Raises:
-      TypeError: x1 or x2 are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, an unknown method, layers that aren't
-        known, or a budget that is too small.
+      ValueError: layers that aren't known, or a budget that is too small.
 
     Example:
       >>> import jax.numpy as jnp
@@ -108,7 +103,7 @@ def empirical(
       >>> kernels.empirical(linear, jnp.zeros(2), x).tolist()
       [[1.0, 1.0], [1.0, 5.0]]
     """
-    first, second = _points(x1, x2)
+    first, second = points_of(x1, x2)
     sets = (first,) if x2 is None else (first, second)
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, forward = _network.functions(network)
@@ -117,98 +112,6 @@ def empirical(
     route = _routes.choose(apply, forward, params, sets, math.prod(shape), method, budget)
     gram = route.gram(sets)
     return jnp.asarray(gram.transpose(0, 2, 1, 3) if shape else gram[:, 0, :, 0])
-
-
-def tangent_products(
-    network: Network | Apply,
-    params: PyTree,
-    x: Float[Array, "q d"],
-    *,
-    memory_budget: int = DEFAULT_BUDGET,
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
-    r"""The map $v \mapsto K v = J(J^T v)$ of the tangent kernel at θ, without its Gram matrix.
-
-    One product costs about as much as two gradients of the loss on all the points; for
-    `spectrum.matrix_free`.
-
-    Args:
-      network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
-      params: θ, p numbers in all.
-      x: points, shape (q, d).
-      memory_budget: bytes for all that is held besides θ and the points.
-
-    Returns:
-      The map, compiled once.
-
-    Raises:
-      TypeError: x is not of floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, several outputs, or a budget that is too
-        small.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib import kernels
-      >>> linear = lambda theta, x: x @ theta
-      >>> x = jnp.array([[1.0, 0.0], [1.0, 2.0]])
-      >>> product = kernels.tangent_products(linear, jnp.zeros(2), x)
-      >>> product(jnp.array([1.0, 1.0])).tolist()
-      [2.0, 6.0]
-    """
-    points, _ = _points(x, None)
-    budget = _checks.whole_number("memory_budget", memory_budget, least=1)
-    apply, _ = _network.functions(network)
-    _parameters.dtype_of(params, mixed=True)
-    shape = _door.outputs_of(network, params, points)
-    if shape:
-        raise ValueError(
-            f"network must have one output, but returns shape {(points.shape[0], *shape)}: select "
-            "one output coordinate."
-        )
-    return _routes.products(apply, params, points, budget)
-
-
-def products(
-    kernel: Kernel, x: Float[Array, "q d"], *, memory_budget: int = DEFAULT_BUDGET
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
-    r"""The map $v \mapsto K v$ of a kernel, some rows of its Gram matrix at a time.
-
-    Args:
-      kernel: K, such as `network.kernel`.
-      x: points, shape (q, d).
-      memory_budget: bytes for the rows that are held at once. Kernels of deep networks hold a few
-        matrices of that size while they compute one.
-
-    Returns:
-      The map; for `spectrum.matrix_free`.
-
-    Raises:
-      TypeError: x is not of floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, or a budget below one row.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib import kernels
-      >>> linear = lambda x, y: x @ y.T
-      >>> product = kernels.products(linear, jnp.array([[1.0, 0.0], [1.0, 2.0]]))
-      >>> product(jnp.array([1.0, 1.0])).tolist()
-      [2.0, 6.0]
-    """
-    points, _ = _points(x, None)
-    budget = _checks.whole_number("memory_budget", memory_budget, least=1)
-    row = points.shape[0] * points.dtype.itemsize
-    if budget < row:
-        raise ValueError(
-            f"memory_budget = {budget} bytes is less than a row of the Gram matrix: give at least "
-            f"{row}."
-        )
-    _door.look_at_kernel(kernel, points)
-    rows = min(budget // row, points.shape[0])
-
-    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
-        parts = [points[i : i + rows] for i in range(0, points.shape[0], rows)]
-        return jnp.concatenate([_door.gram_of(kernel, part, points) @ v for part in parts])
-
-    return product
 
 
 def rbf(
@@ -225,9 +128,6 @@ def rbf(
       The Gram matrix, shape (n, k), from differences of the points: exact to rounding of each
       exponent, however far the points lie from 0.
 
-    Raises:
-      ValueError: ℓ is not positive, wrong shapes, NaN or infinite values.
-
     Example:
       >>> import jax.numpy as jnp
       >>> import numpy as np
@@ -238,7 +138,7 @@ def rbf(
       ... ).tolist()  # e^(−1/2) off the diagonal
       [[1.0, 0.6065], [0.6065, 1.0]]
     """
-    first, second = _points(x1, x2)
+    first, second = points_of(x1, x2)
     scale = _checks.positive("lengthscale", lengthscale)
     return _gaussian(first, second, jnp.asarray(scale, first.dtype))
 
@@ -266,9 +166,6 @@ def distance(
     Returns:
       The distances, shape (...).
 
-    Raises:
-      ValueError: a matrix doesn't have the shape (q, q), or holds NaN or infinite values.
-
     Example:
       >>> import jax.numpy as jnp
       >>> from ntklib import kernels, measures
@@ -286,7 +183,7 @@ def distance(
     return measure.norm(measure.norm(gram_1 - gram_2))
 
 
-def _points(x1: Any, x2: Any) -> tuple[Array, Array]:
+def points_of(x1: Any, x2: Any) -> tuple[Array, Array]:
     first = _checks.real_array("x1", x1, "n d")
     second = first if x2 is None else _checks.real_array("x2", x2, "k d")
     if first.shape[1] != second.shape[1]:

@@ -1,7 +1,6 @@
 """The routes to an empirical tangent kernel, what each costs, and the choice between them."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +109,7 @@ def choose(
     if factorized:
         return min(factorized, key=lambda route: route.operations)
     if method in ("auto", "products"):
-        routes.append(_products(apply, params, sets, outputs, working, budget))
+        routes.append(by_products(apply, params, sets, outputs, working, budget))
     found = routes[-1]
     if isinstance(found, int):
         least = min(route for route in routes if isinstance(route, int))
@@ -133,12 +132,13 @@ def _layers(
     signals = sum(shape.numbers(outputs, as_gradients=False) for shape in shapes)
     item = sets[0].dtype.itemsize
     plan = _costs.plan(
-        budget, [len(x) for x in sets],
+        budget,
+        [len(x) for x in sets],
         working=item * (outputs * working + 2 * signals + held),
         factors=item * held,
         # Both Gram matrices of a layer, besides their sum over positions and that over layers.
         products=item * (2 * most + 2 * outputs**2),
-    )  # fmt: skip
+    )
     if isinstance(plan, int):
         return plan
     compute = functools.partial(_factors.layer_factors, params, forward=forward, as_gradients=whole)
@@ -154,19 +154,20 @@ def _jacobian(
     n, k = sets[0].shape[0], sets[-1].shape[0]
     item = sets[0].dtype.itemsize
     plan = _costs.plan(
-        budget, [len(x) for x in sets],
+        budget,
+        [len(x) for x in sets],
         # A block is held twice while its leaves are joined.
         working=item * outputs * (working + 3 * p),
         factors=item * outputs * p,
         products=item * 2 * outputs**2,
-    )  # fmt: skip
+    )
     if isinstance(plan, int):
         return plan
     compute = functools.partial(_factors.jacobian_factors, params, apply=apply)
     return Factorized(compute, plan, outputs, n * k * outputs**2 * p, ((1.0, False),))
 
 
-def _products(
+def by_products(
     apply: Apply, params: PyTree, sets: Sequence[Array], outputs: int, working: int, budget: int
 ) -> Products | int:
     # θ's derivative and a copy in the making, of which the compiled code scales some.
@@ -176,48 +177,6 @@ def _products(
         return vectors + point
     chunk = min((budget - vectors) // point, sets[0].shape[0])
     return Products(apply, params, chunk, outputs)
-
-
-def products(
-    apply: Apply, params: PyTree, x: Float[Array, "q d"], budget: int
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
-    """Returns v ↦ J(Jᵀv) over the points, a chunk of them at a time."""
-    working = FORWARD_AND_BACK * _costs.numbers_per_point(apply, params, x)
-    route = _products(apply, params, (x,), 1, working, budget)
-    if isinstance(route, int):
-        raise ValueError(
-            f"memory_budget = {budget} bytes is too small for products with this network: give at "
-            f"least {route}."
-        )
-    q, chunk = x.shape[0], route.chunk
-    count = math.ceil(q / chunk)
-    padding = ((0, count * chunk - q), (0, 0))
-    chunks = jnp.pad(x, padding, mode="edge").reshape(count, chunk, x.shape[1])
-
-    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
-        return _product(params, chunks, jnp.asarray(v, x.dtype), apply=apply)
-
-    return product
-
-
-@functools.partial(jax.jit, static_argnames="apply")
-def _product(
-    params: PyTree, chunks: Float[Array, "c n d"], v: Float[Array, " q"], *, apply: Apply
-) -> Float[Array, " q"]:
-    shares = jnp.pad(v, (0, chunks.shape[0] * chunks.shape[1] - v.shape[0]))
-
-    def gather(total: PyTree, part: tuple[Array, Array]) -> tuple[PyTree, None]:
-        points, share = part
-        _, pullback = jax.vjp(lambda theta: apply(theta, points), params)
-        return jax.tree.map(jnp.add, total, pullback(share)[0]), None
-
-    zero = jax.tree.map(jnp.zeros_like, params)
-    gradient, _ = jax.lax.scan(gather, zero, (chunks, shares.reshape(chunks.shape[:2])))
-
-    def spread(points: Array) -> Array:
-        return jax.jvp(lambda theta: apply(theta, points), (params,), (gradient,))[1]
-
-    return jax.lax.map(spread, chunks).reshape(-1)[: v.shape[0]]
 
 
 @functools.partial(jax.jit, static_argnames="apply")

@@ -33,9 +33,8 @@ def learnable_shares(
       L_i, shape (k,).
 
     Raises:
-      TypeError: n is no whole number.
-      ValueError: lengths differ, an eigenvalue is negative, the trace is less than that of the
-        given ones, or they are all there are and no more than n.
+      ValueError: the trace is less than that of the given ones, or they are all there are and no
+        more than n.
 
     Example:
       >>> import numpy as np

@@ -23,9 +23,6 @@ def half_times(times: Any, shares: Array | np.ndarray) -> Numbers:
     Returns:
       The half times, shape (..., k).
 
-    Raises:
-      ValueError: times and shares differ in length.
-
     Example:
       >>> import numpy as np
       >>> from ntklib import learning

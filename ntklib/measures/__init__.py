@@ -6,16 +6,8 @@ $T_K = K(\text{nodes}, \text{nodes})\,\mathrm{diag}(w)$.
 """
 
 from ntklib.measures import arcs, spheres
-from ntklib.measures._measure import (
-    Measure,
-    angles_of,
-    circle,
-    empirical,
-    equispaced_angles,
-    normalized,
-    points_at,
-    sphere,
-)
+from ntklib.measures._measure import Measure, empirical
+from ntklib.measures._rules import angles_of, circle, equispaced_angles, points_at, sphere
 
 __all__ = [
     "Measure",
@@ -24,7 +16,6 @@ __all__ = [
     "circle",
     "empirical",
     "equispaced_angles",
-    "normalized",
     "points_at",
     "sphere",
     "spheres",

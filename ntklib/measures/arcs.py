@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ntklib import _checks
-from ntklib.measures import _measure
+from ntklib.measures import _rules
 from ntklib.measures._measure import Measure
 
 __all__ = ["circle", "norms"]
@@ -34,9 +34,7 @@ def circle(densities: Sequence[float] | np.ndarray | Array, nodes: int) -> Measu
       rule on every arc; its `sample` draws points of the arcs, not nodes.
 
     Raises:
-      TypeError: densities are not floating-point numbers, or nodes is no whole number.
-      ValueError: a density is not positive and finite, nodes is too small or no multiple of J, or
-        x64 is off.
+      ValueError: nodes is no multiple of J.
 
     Example:
       >>> import jax.numpy as jnp
@@ -51,7 +49,7 @@ def circle(densities: Sequence[float] | np.ndarray | Array, nodes: int) -> Measu
             f"densities must be positive, got a least of {float(jnp.min(given)):.3g}: ρ has to "
             "reach every arc."
         )
-    uniform = _measure.circle(nodes)
+    uniform = _rules.circle(nodes)
     count = given.shape[0]
     cells = _cells(nodes, count)
     shares = given / jnp.sum(given)
@@ -70,7 +68,7 @@ def _draw(
     count = shares.shape[0]
     arc = jax.random.choice(which, count, (n,), p=shares)
     turns = (arc.astype(shares.dtype) + jax.random.uniform(where, (n,), shares.dtype)) / count
-    return _measure.points_at(2 * jnp.pi * (turns - half_a_cell))
+    return _rules.points_at(2 * jnp.pi * (turns - half_a_cell))
 
 
 def norms(g: Float[Array, "*b q"], arcs: int) -> Float[Array, "*b arcs"]:
@@ -87,8 +85,7 @@ def norms(g: Float[Array, "*b q"], arcs: int) -> Float[Array, "*b arcs"]:
       The norms, shape (..., J).
 
     Raises:
-      TypeError: g doesn't hold floating-point numbers, or arcs is no whole number.
-      ValueError: g has no nodes or holds NaN or infinite values, or q is no multiple of J.
+      ValueError: q is no multiple of J.
 
     Example:
       >>> import jax.numpy as jnp

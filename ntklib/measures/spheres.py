@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _arguments, _checks
-from ntklib.measures._measure import Measure, normalized
+from ntklib import _arguments, _checks, _matrices
+from ntklib.measures import _rules
+from ntklib.measures._measure import Measure
 
 __all__ = ["angular_gaussian", "hemispheres", "uniform"]
 
@@ -31,10 +32,6 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     Returns:
       The measure.
 
-    Raises:
-      TypeError: d or nodes is no whole number, or key is none of `jax.random.key`.
-      ValueError: key holds several keys, d or nodes is too small, or x64 is off.
-
     Example:
       >>> import jax
       >>> import numpy as np
@@ -48,7 +45,7 @@ def uniform(d: int, nodes: int, key: Any) -> Measure:
     d = _checks.whole_number("d", d, least=2)
     return _drawn(
         f"uniform on the sphere in {d} dimensions, drawn nodes",
-        functools.partial(_uniform, d),
+        functools.partial(_rules.on_sphere, d),
         nodes,
         key,
     )
@@ -68,12 +65,6 @@ def hemispheres(axis: Float[Array, " d"], share: float, nodes: int, key: Any) ->
 
     Returns:
       The measure.
-
-    Raises:
-      TypeError: the axis doesn't hold floating-point numbers, nodes is no whole number, or key is
-        none of `jax.random.key`.
-      ValueError: key holds several keys, the axis is no unit vector, share or nodes is out of
-        range, or x64 is off.
 
     Example:
       >>> import jax
@@ -108,10 +99,7 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
       The measure.
 
     Raises:
-      TypeError: Σ doesn't hold floating-point numbers, nodes is no whole number, or key is none of
-        `jax.random.key`.
-      ValueError: key holds several keys, Σ is not symmetric positive definite, nodes is too small,
-        or x64 is off.
+      ValueError: Σ is not positive definite.
 
     Example:
       >>> import jax
@@ -124,7 +112,7 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
       >>> bool(np.mean(x**2) > 2 * np.mean(y**2))  # their ratio is 3 in the mean
       True
     """
-    sigma = np.asarray(_checks.symmetric("covariance", covariance))
+    sigma = np.asarray(_matrices.symmetric("covariance", covariance))
     try:
         root = jnp.asarray(np.linalg.cholesky(sigma))
     except np.linalg.LinAlgError:
@@ -141,20 +129,16 @@ def angular_gaussian(covariance: Float[Array, "d d"], nodes: int, key: Any) -> M
     )
 
 
-def _uniform(d: int, key: Any, n: int) -> Float[Array, "n d"]:
-    return normalized(jax.random.normal(key, (n, d)))
-
-
 def _by_side(pole: Float[Array, " d"], p: float, key: Any, n: int) -> Float[Array, "n d"]:
     which, where = jax.random.split(key)
-    points = _uniform(pole.shape[0], where, n)
+    points = _rules.on_sphere(pole.shape[0], where, n)
     # The antipodal map takes one half to the other and keeps the uniform distribution.
     wanted = jax.random.bernoulli(which, p, (n,))
     return jnp.where((points @ pole > 0) == wanted, 1.0, -1.0)[:, None] * points
 
 
 def _of_gaussian(root: Float[Array, "d d"], key: Any, n: int) -> Float[Array, "n d"]:
-    return normalized(jax.random.normal(key, (n, root.shape[0])) @ root.T)
+    return _rules.normalized(jax.random.normal(key, (n, root.shape[0])) @ root.T)
 
 
 def _drawn(

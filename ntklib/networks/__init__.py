@@ -7,10 +7,9 @@ A `Network` is a few functions. Everything in `dynamics` and `kernels.empirical`
 from ntklib.networks import activations
 from ntklib.networks._convolutional import convolutional, lenet5
 from ntklib.networks._dense import antisymmetric, fully_connected, residual
-from ntklib.networks._network import Kernel, Network
+from ntklib.networks._network import Network
 
 __all__ = [
-    "Kernel",
     "Network",
     "activations",
     "antisymmetric",

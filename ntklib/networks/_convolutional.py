@@ -49,10 +49,7 @@ def convolutional(
       The network; the same arguments give the same object.
 
     Raises:
-      TypeError: a size is not a whole number, shape or channels is no sequence, biases is neither
-        True nor False, or dtype is no floating-point type.
-      ValueError: a size is less than 1, the shape has not two or three axes, the filters don't
-        fit, or the activation or padding is unknown.
+      ValueError: the shape has not two or three axes, or the filters don't fit.
 
     Example:
       >>> from ntklib import networks
@@ -139,7 +136,6 @@ def lenet5(output: int | None = 0, dtype: Any = None) -> Network:
       The network. Its widths are fixed and max-pooling has no analytic kernel, so neither has it.
 
     Raises:
-      TypeError: output is not a whole number, or dtype is no floating-point type.
       ValueError: output is not between 0 and 9.
 
     Example:
@@ -155,9 +151,13 @@ def lenet5(output: int | None = 0, dtype: Any = None) -> Network:
 @_network.made_by
 def _lenet5(output: int | None, dtype: Any) -> Network:
     shapes = {
-        "c1": (6, 1, 5, 5), "c2_1": (16, 6, 5, 5), "c2_2": (16, 6, 5, 5),
-        "c3": (120, 16, 5, 5), "f4": (84, 120), "f5": (10, 84),
-    }  # fmt: skip
+        "c1": (6, 1, 5, 5),
+        "c2_1": (16, 6, 5, 5),
+        "c2_2": (16, 6, 5, 5),
+        "c3": (120, 16, 5, 5),
+        "f4": (84, 120),
+        "f5": (10, 84),
+    }
 
     def init(key: Any) -> PyTree:
         keys = jax.random.split(_arguments.key("key", key), len(shapes))

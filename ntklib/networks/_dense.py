@@ -40,12 +40,6 @@ def fully_connected(
       The network. The same arguments give the same object, so that what was compiled for it
       is found again.
 
-    Raises:
-      TypeError: d, a width or outputs is not a whole number, widths is no sequence, biases is
-        neither True nor False, or dtype is no floating-point type.
-      ValueError: d, a width or outputs is less than 1, there is no width, or the activation is
-        unknown.
-
     Example:
       >>> from ntklib import networks
       >>> network = networks.fully_connected(2, (4, 8), "relu", biases=True)
@@ -115,8 +109,7 @@ def residual(
       The network; the same arguments give the same object.
 
     Raises:
-      TypeError: a size is not a whole number; biases or dtype as in `fully_connected`.
-      ValueError: a size is less than 1, or the activation is unknown or not odd.
+      ValueError: the activation is not odd.
 
     Example:
       >>> from ntklib import networks

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import _checks
-from ntklib.networks import _network
+from ntklib import _checks, _matrices
+from ntklib.networks import _calls, _network
 from ntklib.networks._network import Apply, Kernel, Network, Target
 
 FEW = 8
@@ -39,27 +39,27 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
         one set, the nodes, that the labels of a data set belong to.
 
     Raises:
-      TypeError: target is no function, or doesn't return real numbers.
-      ValueError: target returns another shape, NaN or infinite values, or values that depend on
-        the other points.
+      ValueError: values depend on the other points.
     """
-    _function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
+    _calls.function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
     flat = points.reshape(-1, points.shape[-1])
     values = _values(target, flat)
-    if alone and not _traced(flat, values):
+    if alone and not _calls.traced(flat, values):
         turn = np.arange(len(flat)) // 3  # as many, or what the target calls were compiled anew
-        changed = _changes(values, _values(target, jnp.asarray(np.asarray(flat)[turn])), turn)
+        changed = _calls.changes(values, _values(target, jnp.asarray(np.asarray(flat)[turn])), turn)
         if np.mean(changed) > FLIPPED:
             raise ValueError(
                 "target must give a point the same value whatever points are beside it, but the "
                 "values change with them: use fixed numbers in the place of a batch's mean or "
-                "scale; labels of given points are for dynamics.gradient_descent."
+                "scale, and give labels of a sample as an array."
             )
     return values.reshape(points.shape[:-1])
 
 
 def _values(target: Target, flat: Array) -> Array:
-    values = _array("target", _called("target", target, (flat,), lambda: (flat[0],), BY_POINT))
+    values = _calls.array(
+        "target", _calls.called("target", target, (flat,), lambda: (flat[0],), BY_POINT)
+    )
     if values.shape != (len(flat),):
         raise ValueError(
             f"target must return one number a point, shape ({len(flat)},), but returns shape "
@@ -72,15 +72,10 @@ def _values(target: Target, flat: Array) -> Array:
 
 
 def gram_of(kernel: Kernel, x1: Array, x2: Array) -> Float[Array, "n k"]:
-    """Returns K(x1, x2).
-
-    Raises:
-      TypeError: kernel is no function, or doesn't return real floating-point numbers.
-      ValueError: kernel returns another shape than (n, k), or NaN or infinite values.
-    """
+    """Returns K(x1, x2)."""
     kernel_function(kernel)
     pair = lambda: (x1[0], x2[0])  # noqa: E731
-    gram = _array("kernel", _called("kernel", kernel, (x1, x2), pair, BY_PAIR))
+    gram = _calls.array("kernel", _calls.called("kernel", kernel, (x1, x2), pair, BY_PAIR))
     if gram.shape != (len(x1), len(x2)):
         raise ValueError(
             f"kernel must return one number a pair of points, shape {(len(x1), len(x2))}, but "
@@ -92,7 +87,7 @@ def gram_of(kernel: Kernel, x1: Array, x2: Array) -> Float[Array, "n k"]:
 
 def kernel_function(kernel: Kernel) -> None:
     """Raises a TypeError unless a kernel is a function."""
-    _function("kernel", kernel, "of two sets of points, (x, x') ↦ Gram matrix")
+    _calls.function("kernel", kernel, "of two sets of points, (x, x') ↦ Gram matrix")
 
 
 def look_at_kernel(kernel: Kernel, points: Array) -> None:
@@ -101,18 +96,16 @@ def look_at_kernel(kernel: Kernel, points: Array) -> None:
     The analytic kernels of this library are not looked at: they would be compiled for it.
 
     Raises:
-      TypeError: as `gram_of`.
-      ValueError: as `gram_of`, the matrix is not symmetric positive semidefinite, or its entries
-        depend on other points than their own two.
+      ValueError: entries depend on other points than their own two.
     """
-    if isinstance(kernel, _network.Analytic) or _traced(points):
+    if isinstance(kernel, _network.Analytic) or _calls.traced(points):
         return
     few = np.asarray(points)[np.linspace(0, len(points) - 1, FEW).astype(int)]
     turn = np.resize(TURN, FEW)
     some, others = jnp.asarray(few), jnp.asarray(few[turn])
-    gram = _checks.symmetric_positive("kernel(x, x)", gram_of(kernel, some, some))
+    gram = _matrices.symmetric_positive("kernel(x, x)", gram_of(kernel, some, some))
     across = gram_of(kernel, some, others)
-    if np.any(_changes(np.asarray(gram).T, np.asarray(across).T, turn)):
+    if np.any(_calls.changes(np.asarray(gram).T, np.asarray(across).T, turn)):
         raise ValueError(
             "kernel must give a pair of points the same value whatever points are beside them, a "
             "row for each x and a column for each x', but K(x, x') isn't made of the entries of "
@@ -122,7 +115,7 @@ def look_at_kernel(kernel: Kernel, points: Array) -> None:
 
 def network_of(build: Callable[[int], Network], width: int) -> Network:
     """Returns the network of a width, or says that build isn't a function to networks."""
-    _function("network", build, "of the width, m ↦ Network")
+    _calls.function("network", build, "of the width, m ↦ Network")
     found = build(width)
     if not isinstance(found, Network):
         raise TypeError(
@@ -133,14 +126,9 @@ def network_of(build: Callable[[int], Network], width: int) -> Network:
 
 
 def profile_of(profile: Callable[[Array], Any], t: np.ndarray) -> np.ndarray:
-    """Returns g(t), or says what is wrong with it; g may be one number for all t.
-
-    Raises:
-      TypeError: profile is no function, or doesn't return real floating-point numbers.
-      ValueError: profile returns another shape, or NaN or infinite values.
-    """
-    _function("profile", profile, "of t ∈ [−1, 1], t ↦ g(t)")
-    values = _checks.real_array("profile(t)", _array("profile", profile(jnp.asarray(t))))
+    """Returns g(t), or says what is wrong with it; g may be one number for all t."""
+    _calls.function("profile", profile, "of t ∈ [−1, 1], t ↦ g(t)")
+    values = _checks.real_array("profile(t)", _calls.array("profile", profile(jnp.asarray(t))))
     if values.shape not in ((), t.shape):
         raise ValueError(
             f"profile must return one number for each t, shape {t.shape}, but returns shape "
@@ -162,6 +150,15 @@ def one_number_a_point(
         )
 
 
+def one_output(network: Network | Apply, params: PyTree, points: Array) -> None:
+    """Raises a ValueError if a network returns several numbers a point."""
+    if shape := outputs_of(network, params, points):
+        raise ValueError(
+            f"network must have one output, but returns shape {(len(points), *shape)}: select "
+            "one output coordinate."
+        )
+
+
 def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple[int, ...]:
     """Returns the axes of a network's output for one point: () or (o,).
 
@@ -169,14 +166,12 @@ def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple
     beside those given, since a network may be 0 there.
 
     Raises:
-      TypeError: network is no function, or doesn't return real floating-point numbers.
-      ValueError: network returns no number or row of numbers for each point, or what it returns
-        depends on other points.
+      ValueError: what it returns depends on other points.
     """
     apply, forward = _network.functions(network)
     traced, single = functools.partial(jax.eval_shape, apply), lambda: (params, points[0])
-    found = _called("network", traced, (params, points), single, BY_INPUT)
-    shape = _array("network", found).shape
+    found = _calls.called("network", traced, (params, points), single, BY_INPUT)
+    shape = _calls.array("network", found).shape
     if len(shape) not in (1, 2) or shape[0] != len(points) or 0 in shape:
         raise ValueError(
             f"network must return one number a point, shape ({len(points)},), or one for each "
@@ -184,11 +179,11 @@ def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple
             f"If it takes one point at a time, {BY_INPUT}"
         )
     _checks.form("network(θ, x)", found, None)
-    if forward is None and not _traced(points, *jax.tree.leaves(params)):
+    if forward is None and not _calls.traced(points, *jax.tree.leaves(params)):
         first, turn = np.asarray(points[: len(TURN)]), np.asarray(TURN)
         few = first[np.arange(len(TURN)) % len(first)]
         before, after = (_beside(params, batch, apply=apply) for batch in (few, few[turn]))
-        if np.any(_changes(before, after, turn)):
+        if np.any(_calls.changes(before, after, turn)):
             raise ValueError(
                 "network must give a point the same output whatever points are beside it, but "
                 "its outputs change with them: normalize by fixed numbers, as a trained batch "
@@ -207,66 +202,3 @@ def _beside(params: PyTree, points: Array, *, apply: Apply) -> Array:
         return value + 0.1 * (1 + jnp.abs(value)) * wave
 
     return apply(jax.tree.map(moved, params), points)
-
-
-def _changes(values: Any, again: Any, turn: np.ndarray) -> np.ndarray:
-    """Returns which rows of a second batch differ from those of the first by more than rounding.
-
-    Sums in another order differ by some ε, which cancellation makes larger; a batch's mean or
-    scale changes everything: ⁴√ε is far from both. What isn't finite says nothing.
-    """
-    before, after = np.asarray(values), np.asarray(again)
-    if not (np.all(np.isfinite(before)) and np.all(np.isfinite(after))):
-        return np.zeros(before.shape, bool)
-    eps = float(np.finfo(before.dtype).eps)
-    slack = eps**0.25 * np.max(np.abs(before))
-    return np.abs(after - before[turn]) > slack
-
-
-def _function(name: str, value: Any, form: str) -> None:
-    if not callable(value):
-        shape = getattr(value, "shape", None)
-        got = repr(value)[:60] if shape is None else f"an array of shape {shape}"
-        raise TypeError(f"{name} must be a function {form}, got {got}.")
-
-
-def _called(
-    name: str,
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    single: Callable[[], tuple[Any, ...]],
-    remedy: str,
-) -> Any:
-    """Returns what a function returns; where it fails, says of what or how to mend it."""
-    try:
-        return function(*arguments)
-    except Exception as error:
-        if _is_number(function, single):
-            raise ValueError(f"{name} takes one point at a time: {remedy}") from error
-        shapes = " and ".join(str(each.shape) for each in arguments if hasattr(each, "shape"))
-        error.add_note(f"{name} was called with points of shape {shapes}.")
-        raise
-
-
-def _is_number(function: Callable[..., Any], single: Callable[[], tuple[Any, ...]]) -> bool:
-    """Returns whether a function of one point returns one number."""
-    try:
-        return np.shape(function(*single())) == ()
-    except Exception:  # the first error says more
-        return False
-
-
-def _array(name: str, found: Any) -> Any:
-    """Returns an array, or the shape of one, or says that it is none."""
-    if hasattr(found, "shape"):
-        return found if isinstance(found, jax.Array | jax.ShapeDtypeStruct) else jnp.asarray(found)
-    if not isinstance(found, list | complex | float | int):
-        raise TypeError(f"{name} must return an array, got a {type(found).__name__}.")
-    array = np.asarray(found)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{name} must return an array of numbers, got dtype {array.dtype}.")
-    return jnp.asarray(array)
-
-
-def _traced(*arrays: Any) -> bool:
-    return any(isinstance(each, jax.core.Tracer) for each in arrays)

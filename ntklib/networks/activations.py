@@ -12,7 +12,7 @@ from jaxtyping import Array
 from ntklib import _arguments
 from ntklib.networks import _hermite
 
-__all__ = ["ACTIVATIONS", "Activation", "named"]
+__all__ = ["ACTIVATIONS"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,12 @@ ACTIVATIONS = {
     "softplus": _by_series(jax.nn.softplus, odd=False),
     "tanh": _by_series(jnp.tanh, odd=True),
 }
-"""The activations by name, which are erf, gelu, relu, softplus and tanh."""
+"""The activations by name, which are erf, gelu, relu, softplus and tanh.
+
+Of each: `function` is ω, elementwise; `smooth` says whether it is twice continuously differentiable
+with ω, ω' Lipschitz (Assumption 1), `odd` whether ω(−u) = −ω(u), which residual networks need, and
+`closed_form` whether its kernel is an elementary function; else it is a Hermite series.
+"""
 
 
 def named(name: str) -> Activation:

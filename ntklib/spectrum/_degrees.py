@@ -8,7 +8,8 @@ from jaxtyping import Array, Float
 
 from ntklib import _checks
 from ntklib.measures import _harmonics
-from ntklib.networks import Kernel, _door
+from ntklib.networks import _door
+from ntklib.networks._network import Kernel
 
 QUADRATURE_NODES = 512
 """Fejér nodes on [0, π] for the eigenvalues, at least."""
@@ -37,8 +38,7 @@ def funk_hecke(kernel: Kernel, d: int, most: int) -> Float[Array, " degrees"]:
       rounding makes one negative it is set to 0.
 
     Raises:
-      ValueError: the kernel is not rotation-invariant, has a negative eigenvalue or a NaN or
-        infinite value, d or most is too small, or x64 is off.
+      ValueError: the kernel is not rotation-invariant, or has a negative eigenvalue.
 
     Example:
       >>> import numpy as np
@@ -127,9 +127,6 @@ def multiplicity(d: int, degree: int) -> int:
     Args:
       d: dimension of the ambient space, at least 2.
       degree: k ≥ 0.
-
-    Raises:
-      ValueError: d or degree is too small.
 
     Example:
       >>> from ntklib import spectrum

@@ -49,11 +49,7 @@ class Eigensystem:
         return f"Eigensystem(k={k}, σ = {values}, {self.measure.name}, q={q} nodes)"
 
     def coefficients(self, g: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
-        r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes.
-
-        Raises:
-          ValueError: g has no value for each node.
-        """
+        r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes."""
         _checks.at_nodes("g", g, self.measure.weights)
         return (g * self.measure.weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ self.functions.T
 
@@ -66,9 +62,6 @@ class Eigensystem:
 
         Args:
           k: how many, from 1 to their number.
-
-        Raises:
-          ValueError: k is out of range.
         """
         k = _checks.whole_number("k", k, least=1, most=self.values.shape[0])
         return Eigensystem(self.values[:k], self.functions[:k], self.measure)
@@ -89,9 +82,7 @@ def extension(system: Eigensystem, cross: Float[Array, "x q"]) -> Float[Array, "
       φᵢ(x), shape (k, x). Rounding in K enters multiplied by σ₁/σᵢ.
 
     Raises:
-      TypeError: cross doesn't hold floating-point numbers.
-      ValueError: cross has another shape or holds NaN or infinite values, or an eigenvalue is
-        below 10⁻¹² of the largest.
+      ValueError: an eigenvalue is below 10⁻¹² of the largest.
 
     Example:
       >>> import jax.numpy as jnp
@@ -134,7 +125,6 @@ def transfer(system: Eigensystem, cross: Float[Array, "x q"], measure: Measure) 
       The same eigenvalues, with functions orthonormal in L²(ρ).
 
     Raises:
-      TypeError: as `extension`.
       ValueError: as `extension`, or the new nodes are other or fewer than cross and system need.
 
     Example:
@@ -181,8 +171,7 @@ def principal_angles(
       θ₁ ≤ θ₂ ≤ … ≤ π/2 in radians, shape (k,), exact to about 10⁻¹⁵.
 
     Raises:
-      ValueError: the measures differ, k is out of range, or k is None and the numbers of
-        eigenfunctions differ.
+      ValueError: the measures differ, or k is None and the numbers of eigenfunctions differ.
 
     Example:
       >>> import jax.numpy as jnp

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Array, Float
 
-from ntklib import _arguments, _checks
+from ntklib import _arguments, _checks, _matrices
 from ntklib.measures import Measure
 from ntklib.spectrum import _krylov
 from ntklib.spectrum._eigensystem import Eigensystem
@@ -49,9 +49,8 @@ def nystrom(
 
     Raises:
       RuntimeError: the Krylov method didn't converge.
-      ValueError: gram is not symmetric positive semidefinite of shape (q, q), k is out of range,
-        method is another word, or x64 is off. The Krylov method sees a negative eigenvalue only
-        if it is among the k largest.
+      ValueError: gram is not symmetric positive semidefinite; the Krylov method sees a negative
+        eigenvalue only if it is among the k largest.
 
     Example:
       >>> import numpy as np
@@ -64,7 +63,7 @@ def nystrom(
     """
     _checks.require_x64("A spectrum")
     _arguments.choice("method", method, ("auto", "full", "krylov"))
-    matrix = _checks.symmetric("gram", gram)
+    matrix = _matrices.symmetric("gram", gram)
     q = measure.weights.shape[0]
     _checks.same_length("gram", matrix.shape[0], "measure", q)
     if method == "auto":
@@ -81,7 +80,7 @@ def nystrom(
         values, vectors = scipy.linalg.eigh(
             _weighted(matrix, roots), driver="evd", overwrite_a=True, check_finite=False
         )
-    _checks.nonnegative_spectrum("gram, weighted by the measure,", values, precision)
+    _matrices.nonnegative_spectrum("gram, weighted by the measure,", values, precision)
     if method == "full":
         values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
     return _eigensystem_of(values, vectors, measure)
@@ -106,10 +105,8 @@ def matrix_free(
 
     Raises:
       RuntimeError: no convergence.
-      TypeError: product doesn't return floating-point numbers.
-      ValueError: product returns another shape or NaN or infinite values, is not symmetric on a
-        random pair of vectors, or has a negative eigenvalue among the k largest; k is out of
-        range, or x64 is off.
+      ValueError: product is not symmetric on a random pair of vectors, or has a negative eigenvalue
+        among the k largest.
 
     Example:
       >>> import numpy as np
@@ -142,7 +139,7 @@ def matrix_free(
             "it is linear and runs in double precision."
         )
     values, vectors = _krylov.leading(weighted, q, k, "matrix-free spectrum")
-    _checks.nonnegative_spectrum("product, weighted by the measure,", values)
+    _matrices.nonnegative_spectrum("product, weighted by the measure,", values)
     return _eigensystem_of(values, vectors, measure)
 
 
@@ -165,9 +162,6 @@ def fisher_spectrum(
       The q·o eigenvalues in descending order; those of F are the first p, with further zeros if
       p > q·o. Where rounding makes one negative it is set to 0.
 
-    Raises:
-      ValueError: gram has another shape or is not symmetric positive semidefinite, or x64 is off.
-
     Example:
       >>> import jax.numpy as jnp
       >>> import numpy as np
@@ -186,14 +180,14 @@ def fisher_spectrum(
     if blocks.ndim == 4:
         q, q_again = blocks.shape[:2]
         blocks = blocks.transpose(0, 2, 1, 3).reshape(q * outputs, q_again * outputs)
-    matrix = _checks.symmetric("gram", blocks)
+    matrix = _matrices.symmetric("gram", blocks)
     _checks.same_length("gram", matrix.shape[0] // outputs, "measure", measure.weights.shape[0])
     values = scipy.linalg.eigvalsh(
         _weighted(matrix.astype(np.float64, copy=False), np.repeat(_roots(measure), outputs)),
         overwrite_a=True,
         check_finite=False,
     )
-    _checks.nonnegative_spectrum("gram, weighted by the measure,", values, matrix.dtype)
+    _matrices.nonnegative_spectrum("gram, weighted by the measure,", values, matrix.dtype)
     return jnp.asarray(np.maximum(values[::-1], 0.0))
 
 

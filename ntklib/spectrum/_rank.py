@@ -20,8 +20,7 @@ def effective_rank(values: Any, form: Literal["trace", "entropy"] = "trace") -> 
       form: which.
 
     Raises:
-      TypeError: values are not floating-point numbers.
-      ValueError: a value is negative, NaN or infinite, all are 0, or form is another word.
+      ValueError: a value is negative, or all are 0.
 
     Example:
       >>> import numpy as np
@@ -57,8 +56,7 @@ def carried_by(values: Any, share: float) -> int:
       share: s, above 0 and below 1.
 
     Raises:
-      TypeError: values are not floating-point numbers.
-      ValueError: a value is negative, NaN or infinite, all are 0, or the share is out of range.
+      ValueError: a value is negative, or all are 0.
 
     Example:
       >>> import numpy as np
@@ -67,7 +65,5 @@ def carried_by(values: Any, share: float) -> int:
       2
     """
     sigma = _nonnegative(values)
-    if not 0 < share < 1:
-        raise ValueError(f"share must lie strictly between 0 and 1, got {share}.")
     carried = np.cumsum(np.sort(sigma)[::-1])
-    return int(np.searchsorted(carried, share * carried[-1])) + 1
+    return int(np.searchsorted(carried, _checks.fraction("share", share) * carried[-1])) + 1

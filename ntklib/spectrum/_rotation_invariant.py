@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ntklib import _checks
 from ntklib.measures import Measure, _harmonics, equispaced_angles, points_at
-from ntklib.networks import Kernel
+from ntklib.networks._network import Kernel
 from ntklib.spectrum._degrees import fourier_eigenvalues, funk_hecke
 from ntklib.spectrum._eigensystem import Eigensystem
 
@@ -33,7 +33,7 @@ def circle(kernel: Kernel, measure: Measure, k: int | None = None) -> Eigensyste
       The eigensystem; within each pair of equal eigenvalues the cosine comes first.
 
     Raises:
-      ValueError: the measure is not an equispaced circle, k is out of range, or as `funk_hecke`.
+      ValueError: the measure is not an equispaced circle, or as `funk_hecke`.
 
     Example:
       >>> import numpy as np
@@ -79,8 +79,8 @@ def sphere(kernel: Kernel, measure: Measure, degree: int | None = None) -> Eigen
       which are those of `funk_hecke`.
 
     Raises:
-      ValueError: the nodes are not on the sphere or don't hold the harmonics orthonormal, degree
-        is negative, or as `funk_hecke`.
+      ValueError: the nodes are not on the sphere or don't hold the harmonics orthonormal, or as
+        `funk_hecke`.
 
     Example:
       >>> import numpy as np
@@ -134,7 +134,7 @@ def frequency_norms(
       The norms for j = 0, …, most, shape (..., most + 1).
 
     Raises:
-      ValueError: the measure is not an equispaced circle, or `most` is out of range.
+      ValueError: the measure is not an equispaced circle.
 
     Example:
       >>> import numpy as np
@@ -172,9 +172,9 @@ def degree_norms(
       products of the nodes are all that is held.
 
     Raises:
-      ValueError: the nodes are not on the sphere, g has another length, `most` is negative, or
-        the nodes are too few: $N\sum_{ij} w_i w_j P_j(\langle x_i, x_j\rangle)^2$, which is 1 for
-        a projection, exceeds 1 by more than 0.1.
+      ValueError: the nodes are not on the sphere, or too few:
+        $N\sum_{ij} w_i w_j P_j(\langle x_i, x_j\rangle)^2$, which is 1 for a projection, exceeds 1
+        by more than 0.1.
 
     Example:
       >>> import numpy as np

@@ -18,20 +18,7 @@ LEAST_SETTINGS = 3
 
 @dataclass(frozen=True, eq=False)
 class Correlation:
-    """Spearman's rank correlation, averaged over groups.
-
-    Attributes:
-      mean: over groups.
-      low: lower end of its interval.
-      high: upper end.
-      each: of the groups, shape (draws,) within draws and (settings,) within settings.
-
-    Example:
-      >>> import numpy as np
-      >>> from ntklib import statistics
-      >>> print(statistics.Correlation(mean=0.5, low=0.25, high=0.75, each=np.array([0.25, 0.75])))
-      +0.50 [+0.25, +0.75]
-    """
+    """What `rank_correlation` returns."""
 
     mean: float
     low: float
@@ -72,14 +59,12 @@ def rank_correlation(
       resamples: of the bootstrap.
 
     Returns:
-      The mean correlation, its interval and the correlation of each draw or setting. Ties have
-      mean ranks.
+      A correlation with the attributes `mean`, `low` and `high` for its interval, and `each`, of
+      shape (draws,) within draws and (settings,) within settings. Ties have mean ranks.
 
     Raises:
-      TypeError: seed or resamples is no whole number.
-      ValueError: wrong shapes, fewer than 16 draws or 3 settings (with a label), values that are
-        not finite, a quantity that is constant where it is to be ranked, a level outside (0, 1),
-        labels within settings, or another word for `within`.
+      ValueError: fewer than 16 draws or 3 settings (with a label), a quantity that is constant
+        where it is to be ranked, or labels within settings.
 
     Example:
       >>> import numpy as np

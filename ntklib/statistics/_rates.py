@@ -88,9 +88,7 @@ def fit_rate(
       The rate.
 
     Raises:
-      TypeError: seed or resamples is no whole number, or paired neither True nor False.
-      ValueError: too few sizes or draws, wrong shapes, values that are not positive and finite,
-        a level or quantile outside (0, 1), or another statistic.
+      ValueError: too few sizes or draws, or values that are not positive.
 
     Example:
       >>> import numpy as np

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import dynamics, kernels, measures, networks, theory
+from ntklib import dynamics, measures, networks, theory
 from ntklib.dynamics import Trajectory
+from ntklib.kernels import _draws
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, Network
+from ntklib.networks import Network
 from ntklib.networks._architectures import build
+from ntklib.networks._network import Kernel
 from ntklib.spectrum import Eigensystem
 from ntklib.studies._problem import OTHER_KERNELS, TARGET, operator, problem, times_up_to
 from ntklib.theory import Comparison
@@ -171,7 +173,7 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
     circle = measures.circle(nodes)
     initial = -TARGET(circle.nodes)
     grams = {name: gram for name, (_, gram, _) in operators.items()}
-    distances = kernels.kernel_distances(network, theta_0, grams, circle)
+    distances = _draws.kernel_distances(network, theta_0, grams, circle)
     return {
         name: theory.compare(
             flows.residuals, initial, flows.times, system,

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 
 from ntklib import kernels, measures, spectrum, targets
 from ntklib.measures import Measure
-from ntklib.networks import Kernel, _door
+from ntklib.networks import _door
 from ntklib.networks._architectures import ARCHITECTURES, build
+from ntklib.networks._network import Kernel
 from ntklib.spectrum import Eigensystem
 
 TARGET = targets.FourierSum((0, 1, 2, 3, 4), (0.5,) * 5, phases=(0.0, 0.5, 1.0, 2.0, 3.0))

@@ -11,8 +11,8 @@ from jaxtyping import Array
 from ntklib import _arguments, _checks, dynamics, kernels
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door
+from ntklib.networks._network import Target
 from ntklib.spectrum import nystrom
-from ntklib.targets import Target
 from ntklib.theory import _requirements
 from ntklib.theory._comparison import compare
 from ntklib.theory._corollary_5 import (

@@ -24,10 +24,9 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks, kernels
 from ntklib.dynamics import Trajectory, ideal_flow
-from ntklib.networks import Kernel, Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
+from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks._network import Apply, Kernel, Target
 from ntklib.spectrum import Eigensystem
-from ntklib.targets import Target
 from ntklib.theory._panels import Panels, damped_integrals, panels
 from ntklib.theory._parts import Parts, Split
 

@@ -16,8 +16,10 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
+from ntklib.dynamics import _problem
+from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply
+from ntklib.networks._network import Apply, Target
 from ntklib.spectrum import _krylov
 
 __all__ = ["sharpness"]
@@ -26,8 +28,10 @@ __all__ = ["sharpness"]
 def sharpness(
     network: Network | Apply,
     params: PyTree,
-    inputs: Float[Array, "b n d"],
-    labels: Float[Array, "b n"],
+    target: Target | Float[Array, "*#b n"],
+    measure: Measure,
+    *,
+    sample: Float[Array, "*#b n d"] | None = None,
 ) -> Float[np.ndarray, " b"]:
     r"""The sharpness at each of several θ: the largest eigenvalue of the Hessian of the loss.
 
@@ -40,54 +44,50 @@ def sharpness(
       network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d). It is
         compiled once for each object and shape.
       params: θ, each leaf with a leading axis b, in float64.
-      inputs: the training points x_i of each θ, shape (b, n, d).
-      labels: y_i, shape (b, n).
+      target: f*, or labels, as `dynamics.gradient_descent` has it, such as one set for each θ.
+      measure: ρ.
+      sample: the training points x_i, shape (n, d), or (b, n, d) for those of each θ; None for
+        n = ∞, the loss on the measure's nodes.
 
     Returns:
       The sharpness, in units of 1/time, shape (b,); negative where the loss is concave.
 
     Raises:
       RuntimeError: the Lanczos method didn't converge.
-      TypeError: params, inputs or labels are not float64, or params mix types.
-      ValueError: wrong shapes, NaN or infinite values, a single parameter, or x64 is off.
+      TypeError: params are not float64.
+      ValueError: a single parameter, or x64 is off.
 
     Example:
       >>> import jax.numpy as jnp
+      >>> from ntklib import measures
       >>> from ntklib.theory import fisher
       >>> linear = lambda theta, x: x @ theta  # its Hessian is XᵀX/n
-      >>> x = jnp.array([[[2.0, 0.0], [0.0, 4.0]]])
-      >>> fisher.sharpness(linear, jnp.zeros((1, 2)), x, jnp.ones((1, 2))).round(6).tolist()
+      >>> points = measures.empirical(jnp.array([[2.0, 0.0], [0.0, 4.0]]))
+      >>> fisher.sharpness(linear, jnp.zeros((1, 2)), jnp.ones(2), points).round(6).tolist()
       [8.0]
     """
     _checks.require_x64("A spectrum")
     apply, _ = _network.functions(network)
-    kinds = {
-        "params": _parameters.dtype_of(params),
-        "inputs": _checks.real_array("inputs", inputs, "b n d").dtype,
-        "labels": _checks.real_array("labels", labels, "b n").dtype,
-    }
-    for name, kind in kinds.items():
-        if kind != jnp.float64:
-            raise TypeError(f"{name} must be float64 for a spectrum, got {kind}: convert them.")
-    count = _parameters.draw_count(params)
-    for name, given in (("inputs", inputs), ("labels", labels)):
-        _checks.same_length(name, given.shape[0], "params' leading axis", count)
-    _checks.same_length("labels' second axis", labels.shape[1], "inputs' second", inputs.shape[1])
-    _door.one_number_a_point(network, params, inputs[0], "the inputs of a θ")
+    dtype, count = _parameters.dtype_of(params), _parameters.draw_count(params)
+    if dtype != jnp.float64:
+        raise TypeError(f"params must be float64 for a spectrum, got {dtype}: convert them.")
+    problem = _problem.posed(target, measure, sample, dtype, count=count)
+    _door.one_number_a_point(network, params, problem.points[0], "the points of a θ")
     p = sum(leaf[0].size for leaf in jax.tree.leaves(params))
     if p < 2:
         raise ValueError("params must hold at least two numbers: differentiate one twice yourself.")
-    on_host = jax.device_get((params, inputs, labels))  # whose slices cost no compilation
+    # Slices on the host cost no compilation.
+    on_host = jax.device_get((params, problem.points, problem.labels))
     found = []
     for draw in range(count):
         point = _parameters.draw(on_host, draw)
-        values, _ = _krylov.leading(_along(point, apply), p, 1, "sharpness")
+        values, _ = _krylov.leading(_along((*point, problem.weights), apply), p, 1, "sharpness")
         found.append(values[0])
     return np.asarray(found)
 
 
-def _along(point: tuple[PyTree, Any, Any], apply: Apply) -> _krylov.Product:
-    """Returns v ↦ the Hessian times v at (θ, inputs, labels), in NumPy."""
+def _along(point: tuple[PyTree, Any, Any, Any], apply: Apply) -> _krylov.Product:
+    """Returns v ↦ the Hessian times v at (θ, points, labels, weights), in NumPy."""
 
     def product(v: np.ndarray) -> np.ndarray:
         return np.asarray(_product(*point, jnp.asarray(v), apply=apply))
@@ -97,13 +97,18 @@ def _along(point: tuple[PyTree, Any, Any], apply: Apply) -> _krylov.Product:
 
 @functools.partial(jax.jit, static_argnames="apply")
 def _product(
-    theta: PyTree, x: Float[Array, "n d"], y: Float[Array, " n"], v: Float[Array, " p"], *,
+    theta: PyTree,
+    x: Float[Array, "n d"],
+    y: Float[Array, " n"],
+    weights: Float[Array, " n"] | None,
+    v: Float[Array, " p"],
+    *,
     apply: Apply,
-) -> Float[Array, " p"]:  # fmt: skip
+) -> Float[Array, " p"]:
     """Returns the Hessian of the loss at θ times v."""
     flat, as_tree = ravel_pytree(theta)
 
     def loss(vector: Array) -> Array:
-        return 0.5 * jnp.mean((apply(as_tree(vector), x) - y) ** 2)
+        return 0.5 * _problem.mean((apply(as_tree(vector), x) - y) ** 2, weights)
 
     return jax.jvp(jax.grad(loss), (flat,), (v,))[1]

@@ -62,7 +62,7 @@ def test_equal_points_move_no_parameter_for_ever() -> None:
     """Of θ in the plane, eight points fix both numbers; six directions of labels move nothing."""
     theta, cubic = jnp.zeros((1, 2)), lambda x: x[:, 0] ** 3
     flow = linearization.frozen_flows(
-        lambda theta, x: x @ theta, theta, cubic, CIRCLE, TIMES, CIRCLE.nodes[None]
+        lambda theta, x: x @ theta, theta, cubic, CIRCLE, TIMES, sample=CIRCLE.nodes[None]
     )
     np.testing.assert_allclose(flow.movement[0, 2:], 0.75, rtol=1e-12)  # the mean of 2 cos⁴
     nodes = np.asarray(CIRCLE.nodes)
@@ -105,7 +105,9 @@ def of_samples(kernel: Any, times: jax.Array) -> Any:
 
 def of_limits(kernel: Any, times: jax.Array) -> Any:
     network = dataclasses.replace(networks.fully_connected(2, (4,)), kernel=kernel)
-    return linearization.frozen_flows(network, None, first, CIRCLE, times, CIRCLE.nodes[None])
+    return linearization.frozen_flows(
+        network, None, first, CIRCLE, times, sample=CIRCLE.nodes[None]
+    )
 
 
 def of_matrices(kernel: Any, times: jax.Array) -> Any:
@@ -121,7 +123,7 @@ def of_matrices_in_any_precision(kernel: Any, times: jax.Array) -> Any:
 def along_harmonics(kernel: Any, times: jax.Array) -> Any:
     x, sigma = CIRCLE.nodes, jnp.asarray([0.0, 0.5])
     harmonics = zonal.Harmonics((1,), jnp.asarray([[1.0, 0.0]]))
-    return zonal.kernel_flow(kernel(x, x), sigma, x, x[:, 0], harmonics, times)
+    return zonal.kernel_flow(kernel, sigma, x[:, 0], harmonics, times, sample=x)
 
 
 DOORS: tuple[Callable[[Any, jax.Array], Any], ...] = (
@@ -150,8 +152,8 @@ def test_bad_rates_and_points_are_refused() -> None:
     harmonics = zonal.Harmonics((1,), jnp.asarray([[1.0, 0.0]]))
 
     def along(sigma: float, sample: jax.Array) -> Any:
-        gram = linear(x, x)
-        return zonal.kernel_flow(gram, jnp.asarray([0.0, sigma]), sample, x[:, 0], harmonics, one)
+        rates = jnp.asarray([0.0, sigma])
+        return zonal.kernel_flow(linear, rates, x[:, 0], harmonics, one, sample=sample)
 
     with refused("eigenvalues holds 1 NaN or infinite value(s) among 2"):
         along(jnp.nan, x)

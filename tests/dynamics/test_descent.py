@@ -12,7 +12,8 @@ from cases import points
 from refusals import refused
 
 from ntklib import _device, dynamics, measures, networks
-from ntklib.dynamics import Descent, _meter
+from ntklib.dynamics import _meter
+from ntklib.dynamics._descent import Descent
 from ntklib.targets import FourierSum
 
 STEPS = np.asarray([0, 1, 2, 7, 40])
@@ -32,9 +33,22 @@ def problem(n: int = 7, d: int = 3, seed: int = 0) -> tuple[jax.Array, jax.Array
     return tuple(jnp.asarray(rng.normal(size=shape)) for shape in (d, (n, d), n))  # type: ignore[return-value]
 
 
-def descend(apply: Any, params: Any, inputs: Any, labels: Any, **options: Any) -> Descent:
-    settings = {"optimizer": 0.1, "steps": STEPS, "progress": False, **options}
-    return dynamics.gradient_descent(apply, params, inputs, labels, **settings)
+def descend(
+    apply: Any,
+    params: Any,
+    inputs: Any,
+    target: Any,
+    *,
+    steps: Any = STEPS,
+    nodes: Any = None,
+    **options: Any,
+) -> Descent:
+    """Trains on a sample and looks at nodes, or at the sample itself."""
+    measure = measures.empirical(inputs if nodes is None else nodes)
+    settings = {"optimizer": 0.1, "progress": False, **options}
+    return dynamics.gradient_descent(
+        apply, params, target, measure, steps, sample=inputs, **settings
+    )
 
 
 def adam(rate: float, theta: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -86,10 +100,9 @@ def test_small_steps_approach_the_flow() -> None:
     )  # fmt: skip
     errors = []
     for count in (50, 100, 200):
-        got = descend(
-            SMALL.apply, params, CIRCLE.nodes, TARGET(CIRCLE.nodes), optimizer=2.0 / count,
-            steps=np.asarray([count]),
-        )  # fmt: skip
+        got = dynamics.gradient_descent(
+            SMALL.apply, params, TARGET, CIRCLE, np.asarray([count]), optimizer=2.0 / count
+        )
         errors.append(float(CIRCLE.norm(got.values[0] - TARGET(CIRCLE.nodes) - flow.residuals[0])))
     assert errors[0] < 0.05
     np.testing.assert_allclose(np.divide(errors[:-1], errors[1:]), 2.0, atol=0.1)
@@ -119,6 +132,22 @@ def test_draws_are_what_they_are_one_by_one(
             lambda many, one, b=b: np.allclose(many[b], one, atol=1e-12), got.params, alone.params
         )
         assert all(jax.tree.leaves(same))
+
+
+def test_without_a_sample_the_nodes_count_by_their_weights() -> None:
+    """Two nodes with the weights 1/3 and 2/3 are three points, of which two are the same."""
+    theta, x, y = problem(2)
+    rule, twice = measures.empirical(x, jnp.asarray([1 / 3, 2 / 3])), jnp.asarray([0, 1, 1])
+    got = dynamics.gradient_descent(linear, theta, y, rule, STEPS, optimizer=0.1, progress=False)
+    expected = descend(linear, theta, x[twice], y[twice], nodes=x)
+    np.testing.assert_allclose(got.values, expected.values, atol=1e-12, rtol=0)
+    np.testing.assert_allclose(got.loss, expected.loss, atol=1e-12, rtol=0)
+
+
+def test_a_function_is_a_target_as_its_labels_are() -> None:
+    theta, x, _ = problem()
+    got = descend(linear, theta, x, lambda x: x[:, 0])
+    np.testing.assert_array_equal(got.values, descend(linear, theta, x, x[:, 0]).values)
 
 
 def test_precision_is_that_of_the_parameters() -> None:
@@ -152,7 +181,8 @@ def test_bar_is_told_of_every_draw_and_only_when_wanted(monkeypatch: pytest.Monk
     theta, x, y = problem()
     thetas = jnp.stack([theta, 2 * theta])
     steps = np.asarray([1, 250])
-    dynamics.gradient_descent(linear, thetas, x, y, optimizer=0.1, steps=steps, draws=True)
+    rule = measures.empirical(x)
+    dynamics.gradient_descent(linear, thetas, y, rule, steps, optimizer=0.1, draws=True)
     for draw in (0, 1):
         parts = sorted(part for which, part in told if which == draw)
         np.testing.assert_allclose(parts, np.arange(0, 250, 2) / 250, atol=1e-12)
@@ -187,19 +217,19 @@ def test_bad_arguments_are_refused() -> None:
         descend(linear, theta, x, y, optimizer=-0.1)
     with refused("optimizer must be a learning rate or an optax.GradientTransformation", TypeError):
         descend(linear, theta, x, y, optimizer=None)
-    with refused("labels has 6 entries and inputs has 7: they must agree."):
+    with refused("target has 6 entries and sample has 7: they must agree."):
         descend(linear, theta, x, y[:6])
-    with refused("labels must have the axes (n), got shape (7, 1)."):
+    with refused("target has 6 entries and the measure has 7: they must agree."):
+        dynamics.gradient_descent(linear, theta, y[:6], measures.empirical(x), STEPS, optimizer=0.1)
+    with refused("target must have the axes (n), got shape (7, 1)."):
         descend(linear, theta, x, y[:, None])
-    with refused("inputs has 3 entries and params' first axis has 2: they must agree."):
+    with refused("sample has 3 entries and params' first axis has 2: they must agree."):
         descend(linear, many, jnp.stack([x] * 3), y, draws=True, nodes=x)
-    with refused("nodes must be given when every draw has its own inputs."):
-        descend(linear, many, jnp.stack([x, x]), y, draws=True)
-    with refused("nodes' second axis has 2 entries and inputs' last has 3: they must agree."):
+    with refused("sample must hold points of dimension 2, like the measure's nodes, got shape (7,"):
         descend(linear, theta, x, y, nodes=x[:, :2])
-    with refused("network must return one number a point, shape (7,) for the nodes, but returns"):
+    with refused("network must return one number a point, shape (7,) for the measure's nodes, but"):
         descend(linear, many.T, x, y)
     with refused("params must hold real floating-point numbers", TypeError):
         descend(linear, jnp.arange(3), x, y)
-    with refused("labels holds 1 NaN or infinite value(s) among 7"):
+    with refused("target holds 1 NaN or infinite value(s) among 7"):
         descend(linear, theta, x, y.at[2].set(jnp.nan))

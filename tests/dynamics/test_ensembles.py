@@ -11,6 +11,7 @@ from refusals import refused
 
 from ntklib import _device, _progress, dynamics, kernels, measures, networks
 from ntklib.dynamics import _ensembles, _integrator
+from ntklib.kernels import _draws
 from ntklib.targets import FourierSum
 
 CIRCLE = measures.circle(10)
@@ -147,7 +148,7 @@ def test_kernel_distances_are_distances() -> None:
         "analytic": KERNEL(CIRCLE.nodes, CIRCLE.nodes),
         "rbf": kernels.rbf(CIRCLE.nodes, CIRCLE.nodes, 1.0),
     }
-    got = kernels.kernel_distances(NETWORK, params, grams, CIRCLE)
+    got = _draws.kernel_distances(NETWORK, params, grams, CIRCLE)
     assert set(got) == set(grams)
     for draw in range(3):
         theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], params)

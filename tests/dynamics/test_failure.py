@@ -75,8 +75,8 @@ def test_an_explicit_flow_that_is_too_long_names_the_other_method() -> None:
 
 def descend(network: Callable[[Array, Array], Array], start: Any, rate: float) -> Any:
     return dynamics.gradient_descent(
-        network, jnp.asarray(start), CIRCLE.nodes, CIRCLE.nodes[:, 0], optimizer=rate,
-        steps=np.asarray([0, 1, 2000, 3000]), progress=False,
+        network, jnp.asarray(start), CIRCLE.nodes[:, 0], CIRCLE, np.asarray([0, 1, 2000, 3000]),
+        optimizer=rate, progress=False,
     )  # fmt: skip
 
 

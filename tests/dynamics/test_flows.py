@@ -18,6 +18,7 @@ from flows import (
     exact_residuals,
     flow,
     linear,
+    linearized_flow,
     sample,
 )
 from refusals import refused
@@ -154,7 +155,7 @@ def test_draws_are_single_runs(kind: Flow) -> None:
     with _meter.bar("", count, shown=False) as bar:
         beside, steps, stopped = _integrator.integrate(
             batch, INTEGRALS, TIMES, Solver("explicit", 1e-6, None, 1000), bar,
-            model=Model(SMALL.apply, SMALL.forward, kind is dynamics.linearized_flow),
+            model=Model(SMALL.apply, SMALL.forward, kind is linearized_flow),
             keep_params=True, side_by_side=True, progress=False,
         )  # fmt: skip
     assert np.all(np.isinf(stopped))
@@ -297,8 +298,32 @@ def test_bad_draws_are_refused(kind: Flow) -> None:
         flow(linear, jnp.asarray(1.0), **many)
     with refused("sample has 3 entries and params' first axis has 2: they must agree."):
         flow(linear, jnp.zeros((2, 5)), sample=jnp.ones((3, 4, 2)), **many)
-    with refused("sample must have the axes (b, n, d), got shape (4, 2)."):
-        flow(linear, jnp.zeros((2, 5)), sample=jnp.ones((4, 2)), **many)
+    with refused("sample must have the axes (b, n, d), got shape (1, 2, 4, 2)."):
+        flow(linear, jnp.zeros((2, 5)), sample=jnp.ones((1, 2, 4, 2)), **many)
+
+
+def test_values_at_the_nodes_are_a_target_and_labels_of_a_sample_are_none() -> None:
+    theta, times = jnp.zeros(5), jnp.asarray([1.0])
+    options: dict[str, Any] = {"progress": False}
+    by_function = dynamics.gradient_flow(linear, theta, TARGET, CIRCLE, times, **options)
+    values = TARGET(CIRCLE.nodes)
+    got = dynamics.gradient_flow(linear, theta, values, CIRCLE, times, **options)
+    np.testing.assert_array_equal(got.residuals, by_function.residuals)
+    with refused("target has 11 entries and the measure has 12: they must agree."):
+        dynamics.gradient_flow(linear, theta, values[1:], CIRCLE, times, **options)
+    with refused("the measure's nodes will do, and dynamics.gradient_descent learns", TypeError):
+        dynamics.gradient_flow(linear, theta, values, CIRCLE, times, sample=CIRCLE.nodes, **options)
+
+
+def test_draws_may_share_a_sample() -> None:
+    thetas, times = jnp.asarray([[0.0] * 5, [1.0] * 5]), jnp.asarray([1.0])
+    sample = CIRCLE.nodes[:4]
+    options: dict[str, Any] = {"draws": True, "progress": False}
+    got = dynamics.gradient_flow(linear, thetas, TARGET, CIRCLE, times, sample=sample, **options)
+    own = dynamics.gradient_flow(
+        linear, thetas, TARGET, CIRCLE, times, sample=jnp.stack([sample] * 2), **options
+    )
+    np.testing.assert_array_equal(got.residuals, own.residuals)
 
 
 def test_a_draw_and_a_time_are_picked() -> None:

@@ -45,8 +45,10 @@ def on_sample(flow: dynamics.Trajectory) -> np.ndarray:
 
 def test_frozen_flows_are_linearized_flows() -> None:
     """Integrated, each draw on its own sample, with its θ_t."""
-    direct = dynamics.linearized_flow(NETWORK, PARAMS, TARGET, CIRCLE, TIMES, **TIGHT)
-    got = linearization.frozen_flows(NETWORK, PARAMS, TARGET, CIRCLE, TIMES, SAMPLE)
+    direct = dynamics.gradient_flow(
+        NETWORK, PARAMS, TARGET, CIRCLE, TIMES, linearized=True, **TIGHT
+    )
+    got = linearization.frozen_flows(NETWORK, PARAMS, TARGET, CIRCLE, TIMES, sample=SAMPLE)
     np.testing.assert_array_equal(got.times, TIMES)
     np.testing.assert_allclose(got.residuals, direct.residuals, atol=1e-8, rtol=0)
     np.testing.assert_allclose(got.sample_residuals, on_sample(direct), atol=1e-8, rtol=0)
@@ -56,7 +58,7 @@ def test_frozen_flows_are_linearized_flows() -> None:
 
 
 def test_without_params_they_are_flows_of_the_analytic_kernel() -> None:
-    got = linearization.frozen_flows(NETWORK, None, TARGET, CIRCLE, TIMES, SAMPLE)
+    got = linearization.frozen_flows(NETWORK, None, TARGET, CIRCLE, TIMES, sample=SAMPLE)
     for draw, x in enumerate(SAMPLE):
         gram, cross = NETWORK.kernel(x, x), NETWORK.kernel(CIRCLE.nodes, x)
         start, labels = -TARGET(CIRCLE.nodes), TARGET(x)
@@ -72,7 +74,7 @@ def test_the_movement_ends_at_the_norm_of_the_interpolant() -> None:
     """r̂₀ᵀK⁻¹r̂₀, of K₀ and of K^∞; and it grows with time."""
     ends = jnp.asarray([0.0, 1.0, 10.0, 1e9])
     for params in (PARAMS, None):
-        got = linearization.frozen_flows(NETWORK, params, TARGET, CIRCLE, ends, SAMPLE)
+        got = linearization.frozen_flows(NETWORK, params, TARGET, CIRCLE, ends, sample=SAMPLE)
         for draw, x in enumerate(SAMPLE):
             if params is None:
                 gram, start = NETWORK.kernel(x, x), -TARGET(x)
@@ -93,13 +95,16 @@ def linear(theta: jax.Array, x: jax.Array) -> jax.Array:
 def test_a_linear_model_is_its_own_linearization() -> None:
     start = jnp.asarray([[0.3, -1.0, 2.0, 0.1], [1.0, 0.0, 0.5, -2.0], [0.0, 1.0, 1.0, 1.0]])
     flow = dynamics.gradient_flow(linear, start, TARGET, CIRCLE, TIMES, **TIGHT)
-    got = linearization.frozen_flows(linear, start, TARGET, CIRCLE, TIMES, SAMPLE)
+    got = linearization.frozen_flows(linear, start, TARGET, CIRCLE, TIMES, sample=SAMPLE)
     np.testing.assert_allclose(got.residuals, flow.residuals, atol=1e-8, rtol=0)
     moved = _movement.movement(flow.params, start)
     np.testing.assert_allclose(got.movement, moved.norm, atol=1e-8, rtol=0)
     by_hand = np.mean(np.asarray(got.sample_residuals) ** 2, axis=-1) / 2
     np.testing.assert_allclose(
-        _movement.losses(linear, flow.params, TARGET, SAMPLE), by_hand, atol=1e-8, rtol=0
+        _movement.losses(linear, flow.params, TARGET, CIRCLE, sample=SAMPLE),
+        by_hand,
+        atol=1e-8,
+        rtol=0,
     )
 
 
@@ -136,7 +141,12 @@ def test_refusals() -> None:
     def frozen(**changed: Any) -> linearization.FrozenFlow:
         given = {"network": NETWORK, "params": PARAMS, "sample": SAMPLE, "times": TIMES, **changed}
         return linearization.frozen_flows(
-            given["network"], given["params"], TARGET, CIRCLE, given["times"], given["sample"]
+            given["network"],
+            given["params"],
+            TARGET,
+            CIRCLE,
+            given["times"],
+            sample=given["sample"],
         )
 
     with refused("params is missing: an apply function has no analytic kernel"):
@@ -153,8 +163,8 @@ def test_refusals() -> None:
         frozen(network=lambda theta, x: NETWORK.apply(theta, x)[:, None])
     with refused("points must have"):
         kernels.tangent_kernels(NETWORK, PARAMS, SAMPLE[0])
-    with refused("params' leading axis has 3 entries and sample has 2"):
-        _movement.losses(NETWORK, PARAMS, TARGET, SAMPLE[:2])
+    with refused("sample has 2 entries and params' first axis has 3"):
+        _movement.losses(NETWORK, PARAMS, TARGET, CIRCLE, sample=SAMPLE[:2])
     with refused("params and start must be trees of the same structure"):
         _movement.movement(PARAMS, {"a": jnp.zeros(3)})
     with refused("params must have the axes (b, s, …) where start has (b, …)"):

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flows import CIRCLE, SMALL, TARGET, TIMES, flow, sample
+from flows import CIRCLE, SMALL, TARGET, TIMES, flow, linearized_flow, sample
 from scipy import linalg
 
 from ntklib import dynamics, measures, networks
@@ -34,7 +34,7 @@ def test_linearized_flow_is_the_kernel_flow_of_the_start() -> None:
         jnp.asarray(gram), jnp.asarray(rows @ columns.T), on_sample, initial, TIMES
     )
     got = flow(
-        SMALL.apply, params, kind=dynamics.linearized_flow, sample=x,
+        SMALL.apply, params, kind=linearized_flow, sample=x,
         rtol=1e-10, atol=1e-12, keep_params=True,
     )  # fmt: skip
     np.testing.assert_array_equal(got.times, TIMES)
@@ -58,7 +58,7 @@ def test_linearized_flow_of_the_population() -> None:
     operator = rows @ rows.T * np.asarray(weights)
     initial = np.asarray(SMALL.apply(params, CIRCLE.nodes) - TARGET(CIRCLE.nodes))
     expected = [linalg.expm(-t * operator) @ initial for t in np.asarray(TIMES)]
-    got = dynamics.linearized_flow(
+    got = linearized_flow(
         SMALL.apply, params, TARGET, measure, TIMES, rtol=1e-10, atol=1e-12, progress=False
     )
     np.testing.assert_allclose(got.residuals, expected, atol=1e-8, rtol=0)
@@ -70,7 +70,7 @@ def test_linearization_is_that_of_neural_tangents() -> None:
     params = SMALL.init(jax.random.key(2))
     linearized = nt.linearize(SMALL.apply, params)
     tight: dict[str, Any] = {"sample": sample(4), "rtol": 1e-10, "atol": 1e-12}
-    got = flow(SMALL.apply, params, kind=dynamics.linearized_flow, keep_params=True, **tight)
+    got = flow(SMALL.apply, params, kind=linearized_flow, keep_params=True, **tight)
     functions = jax.vmap(linearized, in_axes=(0, None))(got.params, CIRCLE.nodes)
     np.testing.assert_allclose(
         got.residuals, functions - TARGET(CIRCLE.nodes)[None], atol=1e-13, rtol=0
@@ -88,7 +88,7 @@ def test_linearized_flow_touches_the_flow_at_the_start() -> None:
             SMALL.apply, params, TARGET, CIRCLE, times, sample=sample(5),
             rtol=1e-12, atol=1e-13, progress=False,
         ).residuals
-        for kind in (dynamics.gradient_flow, dynamics.linearized_flow)
+        for kind in (dynamics.gradient_flow, linearized_flow)
     )  # fmt: skip
     start = SMALL.apply(params, CIRCLE.nodes) - TARGET(CIRCLE.nodes)
     np.testing.assert_allclose(straight[0], start, atol=1e-14, rtol=0)
@@ -106,7 +106,7 @@ def test_wide_networks_are_close_to_their_linearization() -> None:
         params = jax.vmap(network.init)(keys)
         bent, straight = (
             flow(network.apply, params, kind=kind, draws=True).residuals
-            for kind in (dynamics.gradient_flow, dynamics.linearized_flow)
+            for kind in (dynamics.gradient_flow, linearized_flow)
         )
         apart = jnp.sqrt(jnp.mean((bent - straight) ** 2, axis=-1))
         distances.append(float(jnp.mean(jnp.max(apart, axis=1))))

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import points
-from flows import flow, linear
+from flows import flow, linear, linearized_flow
 
-from ntklib import _device, _progress, dynamics
+from ntklib import _device, _progress
 from ntklib.dynamics import _meter
 
 
@@ -52,7 +52,7 @@ def test_the_bar_appears_when_a_run_is_long(
     bar = capsys.readouterr().err
     assert "gradient flow:   0%" in bar
     assert "gradient flow: 100%" in bar
-    flow(apply, theta_0, kind=dynamics.linearized_flow, draws=True, progress=True)
+    flow(apply, theta_0, kind=linearized_flow, draws=True, progress=True)
     assert "linearized flow: 100%" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ from cases import points
 from refusals import refused
 from scipy import integrate, special
 
-from ntklib import dynamics, kernels, measures, networks, spectrum
+from ntklib import dynamics, measures, networks, spectrum
 from ntklib.learning import zonal
 
 D = 3
@@ -132,7 +132,7 @@ def test_the_flow_of_a_kernel_is_projected_without_nodes() -> None:
     labels = HARMONICS.target((0.0, 1.0, 1.0, 0.5, 2.0))(sample)
     gram, times = kernel(sample, sample), jnp.asarray([0.0, 1.0, 30.0, 1e4])
     sigma = spectrum.funk_hecke(kernel, D, 4)
-    on_sample, along = zonal.kernel_flow(gram, sigma, sample, labels, HARMONICS, times)
+    on_sample, along = zonal.kernel_flow(kernel, sigma, labels, HARMONICS, times, sample=sample)
     everywhere = dynamics.kernel_flow(
         gram, kernel(RULE.nodes, sample), -labels, jnp.zeros(len(RULE.nodes)), times
     )
@@ -140,7 +140,7 @@ def test_the_flow_of_a_kernel_is_projected_without_nodes() -> None:
     expected = dynamics.kernel_flow(gram, gram, -labels, -labels, times)
     np.testing.assert_allclose(on_sample, expected, atol=1e-12)
     with refused("eigenvalues must reach degree 4, but end with 3: use spectrum.funk_hecke"):
-        zonal.kernel_flow(gram, sigma[:4], sample, labels, HARMONICS, times)
+        zonal.kernel_flow(kernel, sigma[:4], labels, HARMONICS, times, sample=sample)
 
 
 def test_a_wide_network_and_the_kernel_learn_the_same_harmonics() -> None:
@@ -150,11 +150,12 @@ def test_a_wide_network_and_the_kernel_learn_the_same_harmonics() -> None:
     sample = RULE.sample(jax.random.key(1), 6)
     labels = HARMONICS.target((0.0, 1.0, 1.0, 0.0, 0.0))(sample)
     found = dynamics.gradient_descent(
-        network, params, sample, labels, optimizer=0.1, steps=np.asarray([20]), keep_params=True
-    )
+        network, params, labels, RULE, np.asarray([20]), optimizer=0.1, sample=sample,
+        keep_params=True,
+    )  # fmt: skip
     _, expected = zonal.kernel_flow(
-        kernels.analytic(network, sample), spectrum.funk_hecke(network.kernel, D, 4), sample,
-        labels, HARMONICS, jnp.asarray([2.0]),
+        network.kernel, spectrum.funk_hecke(network.kernel, D, 4), labels, HARMONICS,
+        jnp.asarray([2.0]), sample=sample,
     )  # fmt: skip
     got = zonal.of_network(found.params, "relu", HARMONICS)
     np.testing.assert_allclose(got, expected, atol=0.1 * float(expected.max()))

@@ -56,10 +56,16 @@ def module() -> Any:
     return eqx.nn.MLP(2, "scalar", 3, 1, key=jax.random.key(0), dtype=float)
 
 
+LEARN_LABELS = (
+    "dynamics.gradient_descent", "dynamics.linearization.losses", "learning.zonal.kernel_flow",
+    "theory.fisher.sharpness",
+)  # fmt: skip
+"""Functions that ask for a target's values at training points only."""
+
 TARGETS = (
     Bad("values", "target", jnp.ones(Q),
         "target must be a function of points, x ↦ f*(x), such as a targets.FourierSum, got an "
-        "array of shape (8,).", TypeError),
+        "array of shape (8,)", TypeError, allowed=LEARN_LABELS),
     Bad("column", "target", lambda x: x[:, :1], "target must return one number a point, shape ("),
     Bad("constant", "target", lambda x: jnp.ones(1),
         "index or squeeze away axes of length 1, and fill constants up with jnp.full."),
@@ -74,13 +80,12 @@ TARGETS = (
         TypeError),
     Bad("words", "target", lambda x: ["one"] * len(x), "target must return an array of numbers, "
         "got dtype <U3.", TypeError),
-    Bad("nan on half", "target", half_defined, "target(x) holds ",
-        allowed=("dynamics.linearization.losses",)),
+    Bad("nan on half", "target", half_defined, "target(x) holds ", allowed=LEARN_LABELS),
     Bad("infinite", "target", lambda x: jnp.full(len(x), jnp.inf), "target(x) holds "),
     Bad("batch mean", "target", lambda x: x[:, 0] - jnp.mean(x[:, 0]),
         "target must give a point the same value whatever points are beside it"),
     Bad("labels in order", "target", lambda x: jnp.arange(float(len(x))),
-        "labels of given points are for dynamics.gradient_descent."),
+        "and give labels of a sample as an array."),
 )  # fmt: skip
 
 NETWORKS = (
@@ -91,7 +96,7 @@ NETWORKS = (
     Bad("sum of all", "network", lambda theta, x: jnp.sum(x @ theta),
         "If it takes one point at a time, pass jax.vmap(network, in_axes=(None, 0))."),
     Bad("column", "network", lambda theta, x: (x @ theta)[:, None], "network must ",
-        allowed=("kernels.empirical", "kernels.kernel_distances")),
+        allowed=("kernels.empirical", "kernels._draws.kernel_distances")),
     Bad("short", "network", lambda theta, x: (x @ theta)[1:],
         "network must return one number a point, shape ("),
     Bad("tuple", "network", lambda theta, x: (x @ theta, theta),
@@ -151,13 +156,13 @@ POINTS = (
 )  # fmt: skip
 
 LABELS = (
-    Bad("column", "labels", jnp.ones((Q, 1)), "labels must have the axes ("),
+    Bad("column", "labels", jnp.ones((Q, 1)), "target must have the axes ("),
     Bad("short", "labels", jnp.ones(Q - 1), " entries and "),
-    Bad("complex", "labels", jnp.ones(Q, complex), "labels must hold real floating-point numbers",
+    Bad("complex", "labels", jnp.ones(Q, complex), "target must hold real floating-point numbers",
         TypeError),
-    Bad("classes", "labels", jnp.arange(Q), "labels must hold real floating-point numbers",
+    Bad("classes", "labels", jnp.arange(Q), "target must hold real floating-point numbers",
         TypeError),
-    Bad("nan", "labels", jnp.full(Q, jnp.nan), "labels holds 8 NaN or infinite value(s)"),
+    Bad("nan", "labels", jnp.full(Q, jnp.nan), "target holds 8 NaN or infinite value(s)"),
 )  # fmt: skip
 
 SAMPLERS = (

@@ -20,6 +20,7 @@ from refusals import refused
 from companion import api
 from ntklib import dynamics, kernels, measures, networks, spectrum, studies, theory
 from ntklib.dynamics import _movement, linearization, pools
+from ntklib.kernels import _draws
 from ntklib.learning import zonal
 from ntklib.networks import _door
 from ntklib.theory import _panels, deviations, fisher, onset
@@ -79,22 +80,26 @@ SURFACE: dict[str, Callable[..., Any]] = {
         deviations.split(network, PATH, PANELS, target, SYSTEM, kernel, sample=points)
     ),
     "dynamics.gradient_descent": (
-        lambda network=linear, params=START, points=SAMPLE, labels=LABELS:
+        lambda network=linear, params=START, target=wave, points=SAMPLE, labels=None:
         dynamics.gradient_descent(
-            network, params, points, labels, optimizer=0.1, steps=np.arange(2), **QUIET
+            network, params, target if labels is None else labels, CIRCLE, np.arange(2),
+            optimizer=0.1, sample=points, **QUIET,
         )
     ),
     "dynamics.gradient_flow": lambda network=linear, params=START, target=wave, points=SAMPLE: (
         dynamics.gradient_flow(network, params, target, CIRCLE, TIMES, sample=points, **QUIET)
     ),
-    "dynamics.linearized_flow": lambda network=linear, params=START, target=wave, points=SAMPLE: (
-        dynamics.linearized_flow(network, params, target, CIRCLE, TIMES, sample=points, **QUIET)
+    "dynamics.gradient_flow of a linearized network": (
+        lambda network=linear, params=START, target=wave, points=SAMPLE:
+        dynamics.gradient_flow(
+            network, params, target, CIRCLE, TIMES, sample=points, linearized=True, **QUIET
+        )
     ),
     "kernels.initial_kernels": lambda network=linear, params=START, points=SAMPLE: (
         kernels.initial_kernels(network, points, KEY, draws=2, init=lambda key: params)
     ),
-    "kernels.kernel_distances": lambda network=linear, params=START: (
-        kernels.kernel_distances(network, drawn(params), {"zero": jnp.zeros((Q, Q))}, CIRCLE)
+    "kernels._draws.kernel_distances": lambda network=linear, params=START: (
+        _draws.kernel_distances(network, drawn(params), {"zero": jnp.zeros((Q, Q))}, CIRCLE)
     ),
     "dynamics.kernel_flows": lambda kernel=linear_kernel, target=wave, sampler=CIRCLE: (
         dynamics.kernel_flows(kernel, target, sampler, TIMES, KEY, draws=1, n=Q, **QUIET)
@@ -105,8 +110,12 @@ SURFACE: dict[str, Callable[..., Any]] = {
             target, sampler, TIMES, KEY, draws=1, n=Q, **QUIET,
         )
     ),
-    "theory.fisher.sharpness": lambda network=linear, params=START, points=SAMPLE, labels=LABELS: (
-        fisher.sharpness(network, drawn(params), several(points), jnp.asarray(labels)[None])
+    "theory.fisher.sharpness": (
+        lambda network=linear, params=START, target=wave, points=SAMPLE, labels=None:
+        fisher.sharpness(
+            network, drawn(params), target if labels is None else labels[None], CIRCLE,
+            sample=points,
+        )
     ),
     "kernels.analytic": lambda kernel=linear_kernel, points=SAMPLE: (
         kernels.analytic(own(kernel), points)
@@ -124,15 +133,18 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "dynamics.linearization.frozen_flows": (
         lambda network=linear, params=START, target=wave, points=SAMPLE:
         linearization.frozen_flows(
-            network, drawn(params), target, CIRCLE, TIMES, several(points)
+            network, drawn(params), target, CIRCLE, TIMES, sample=several(points)
         )
     ),
     "dynamics.linearization.frozen_flows of a kernel": lambda kernel=linear_kernel: (
-        linearization.frozen_flows(own(kernel), None, wave, CIRCLE, TIMES, SAMPLE[None])
+        linearization.frozen_flows(own(kernel), None, wave, CIRCLE, TIMES, sample=SAMPLE[None])
     ),
     "dynamics.linearization.losses": (
-        lambda network=linear, params=START, target=wave, points=SAMPLE:
-        _movement.losses(network, drawn(drawn(params)), target, several(points))
+        lambda network=linear, params=START, target=wave, points=SAMPLE, labels=None:
+        _movement.losses(
+            network, drawn(drawn(params)), target if labels is None else labels[None], CIRCLE,
+            sample=points,
+        )
     ),
     "kernels.tangent_kernels": lambda network=linear, params=START, points=SAMPLE: (
         kernels.tangent_kernels(network, drawn(params), several(points))
@@ -173,9 +185,12 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "theory.plan": lambda build=lambda m: NEURONS, target=wave: (
         theory.plan(build, target, CIRCLE, 0.1, KEY, pilot=(2, Q), draws=2, **QUIET)
     ),
-    "learning.zonal.kernel_flow": lambda points=SAMPLE, labels=LABELS: (
-        zonal.kernel_flow(SAMPLE @ SAMPLE.T, jnp.asarray([0.0, 0.5]), points, labels, HARMONICS,
-                          TIMES)
+    "learning.zonal.kernel_flow": (
+        lambda kernel=linear_kernel, target=wave, points=SAMPLE, labels=None:
+        zonal.kernel_flow(
+            kernel, jnp.asarray([0.0, 0.5]), target if labels is None else labels, HARMONICS,
+            TIMES, sample=points,
+        )
     ),
     "learning.zonal.of_profile": lambda profile=jnp.cos: zonal.of_profile(profile, 3, 1),
 }  # fmt: skip
@@ -322,14 +337,13 @@ def test_checks_let_compiled_code_pass() -> None:
 
 
 GIVEN = {
-    "kernel": "kernel", "labels": "labels", "network": "network", "params": "params",
+    "kernel": "kernel", "network": "network", "params": "params",
     "product": "product", "profile": "profile", "sampler": "sampler", "target": "target",
-    "inputs": "points", "sample": "points",
+    "sample": "points",
 }  # fmt: skip
 """Names of parameters in public signatures, and the kinds that they are of."""
 
 ELSEWHERE = {
-    "dynamics.Descent": "params that the library made",
     "dynamics.Trajectory": "params that the library made",
     "dynamics.linearization.movement": "params and start are compared with each other",
     "networks.antisymmetric": "its network is refused by a test of its own",

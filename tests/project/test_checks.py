@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from refusals import refused
 
-from ntklib import _checks
+from ntklib import _checks, _matrices
 
 
 def test_double_precision_is_asked_for_where_it_is_off() -> None:
@@ -117,60 +117,62 @@ def test_symmetric_positive_matrices(dtype: type) -> None:
         return ((product + product.T) / 2).astype(dtype)
 
     for least in (1.0, 0.0, -1.5 * root):  # rounding makes a zero eigenvalue slightly negative
-        np.testing.assert_array_equal(_checks.symmetric_positive("K", matrix(least)), matrix(least))
+        np.testing.assert_array_equal(
+            _matrices.symmetric_positive("K", matrix(least)), matrix(least)
+        )
     with refused("K must be positive semidefinite, but has the eigenvalue -"):
-        _checks.symmetric_positive("K", matrix(-2.5 * root))
+        _matrices.symmetric_positive("K", matrix(-2.5 * root))
     with refused(
         "K must be positive semidefinite, but has the eigenvalue -0.5 (largest 2): "
         "it is no kernel's Gram matrix."
     ):
-        _checks.symmetric_positive("K", np.diag(np.asarray([2.0, 1.0, -0.5], dtype)))
+        _matrices.symmetric_positive("K", np.diag(np.asarray([2.0, 1.0, -0.5], dtype)))
     with refused("K must be positive semidefinite, but has the eigenvalue -2 (largest -1)"):
-        _checks.symmetric_positive("K", np.diag(np.asarray([-2.0, -1.0], dtype)))
+        _matrices.symmetric_positive("K", np.diag(np.asarray([-2.0, -1.0], dtype)))
 
     skew: np.ndarray = np.eye(3, dtype=dtype)
     skew[0, 1] = 0.9 * root
-    _checks.symmetric_positive("K", skew)
+    _matrices.symmetric_positive("K", skew)
     skew[0, 1] = 0.25
     with refused(
         "K must be symmetric, but differs from its transpose by 0.25 of its largest entry: "
         "use (K + K.T)/2 if that is rounding, or check the kernel's arguments."
     ):
-        _checks.symmetric_positive("K", skew)
+        _matrices.symmetric_positive("K", skew)
     with refused("K must be square, got shape (2, 3)."):
-        _checks.symmetric_positive("K", skew[:2])
+        _matrices.symmetric_positive("K", skew[:2])
     with refused("K holds 1 NaN or infinite value(s) among 9"):
-        _checks.symmetric_positive("K", np.where(skew == skew[0, 1], np.nan, skew).astype(dtype))
+        _matrices.symmetric_positive("K", np.where(skew == skew[0, 1], np.nan, skew).astype(dtype))
 
 
 def test_symmetry_is_checked_tile_by_tile() -> None:
-    n = _checks.TILE + 3
+    n = _matrices.TILE + 3
     random = np.random.default_rng(0).standard_normal((n, n))
     matrix = random + random.T
-    assert np.shares_memory(_checks.symmetric("K", matrix), matrix)
+    assert np.shares_memory(_matrices.symmetric("K", matrix), matrix)
     on_device = jnp.asarray(matrix)
-    assert np.shares_memory(_checks.symmetric("K", on_device), np.asarray(on_device))
+    assert np.shares_memory(_matrices.symmetric("K", on_device), np.asarray(on_device))
     for place in ((0, 1), (0, n - 1), (n - 1, 0), (n - 1, n - 2)):
         bad = matrix.copy()
         bad[place] += 2 * np.max(np.abs(matrix))
         with refused("K must be symmetric, but differs from its transpose by "):
-            _checks.symmetric("K", bad)
+            _matrices.symmetric("K", bad)
         bad[place] = np.nan
         with refused(f"K holds 1 NaN or infinite value(s) among {n * n}"):
-            _checks.symmetric("K", bad)
+            _matrices.symmetric("K", bad)
     with refused("K must hold real floating-point numbers, got dtype int64.", TypeError):
-        _checks.symmetric("K", np.eye(2, dtype=int))
+        _matrices.symmetric("K", np.eye(2, dtype=int))
 
 
 def test_spectra_are_nonnegative_to_the_rounding_of_the_matrix() -> None:
     values = np.asarray([2.0, -2e-5])
-    _checks.nonnegative_spectrum("K", values, np.float32)
+    _matrices.nonnegative_spectrum("K", values, np.float32)
     with refused("K must be positive semidefinite, but has the eigenvalue -2e-05 (largest 2)"):
-        _checks.nonnegative_spectrum("K", values)
+        _matrices.nonnegative_spectrum("K", values)
 
 
 def test_the_zero_matrix_is_positive_semidefinite() -> None:
-    np.testing.assert_array_equal(_checks.symmetric_positive("K", np.zeros((2, 2))), 0)
+    np.testing.assert_array_equal(_matrices.symmetric_positive("K", np.zeros((2, 2))), 0)
 
 
 def test_sizes_increase() -> None:

@@ -25,6 +25,7 @@ FLOORS = (
         "_fingerprint",
         "_host",
         "_lazy",
+        "_matrices",
         "_progress",
         "_scale",
         "_shown",

@@ -30,10 +30,11 @@ from ntklib import (
     theory,
 )
 from ntklib.book import Table, _curves, claims, interactive
-from ntklib.dynamics import _movement, linearization
+from ntklib.dynamics import _descent, _movement, linearization
 from ntklib.learning import zonal
 from ntklib.measures import Measure, arcs, spheres
 from ntklib.networks import Network, activations
+from ntklib.statistics import _ranks
 from ntklib.theory import _least_size, _panels, _parts, _requirements, onset
 
 COPIES: dict[str, Callable[[Any], Any]] = {
@@ -85,9 +86,9 @@ def results() -> dict[str, Any]:
         datasets.photograph_patches(stride=256),
         _panels.Panels(one, two), parts,
         _parts.Split(one, two, two, two, parts, _parts.Parts(three, three, three)),
-        dynamics.Descent(np.asarray([1]), two, one, {"weight": two}),
+        _descent.Descent(np.asarray([1]), two, one, {"weight": two}),
         dynamics.Trajectory(one, two, {"weight": two}, jnp.asarray(3)),
-        statistics.Correlation(0.5, 0.25, 0.75, x), curve, panel, slider,
+        _ranks.Correlation(0.5, 0.25, 0.75, x), curve, panel, slider,
         interactive.SliderFigure([slider], [panel], description="a"),
         linearization.FrozenFlow(one, three, three, two, two),
         _movement.Movement(x[None], x[None], x[None]),

@@ -44,7 +44,9 @@ def times_unit(c: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
 def linearized(c: float) -> Any:
     """A target c times as large has c times the residual."""
-    run = dynamics.linearized_flow(NETWORK, THETA, louder(c), CIRCLE, TIMES, progress=False)
+    run = dynamics.gradient_flow(
+        NETWORK, THETA, louder(c), CIRCLE, TIMES, linearized=True, progress=False
+    )
     return run.residuals / c
 
 
@@ -59,7 +61,8 @@ def loud_network(method: Any, c: float) -> Any:
 
 def frozen(c: float) -> Any:
     theta = jax.tree.map(lambda leaf: leaf[None], THETA)
-    run = linearization.frozen_flows(NETWORK, theta, louder(c), CIRCLE, TIMES, CIRCLE.nodes[None])
+    sample = CIRCLE.nodes[None]
+    run = linearization.frozen_flows(NETWORK, theta, louder(c), CIRCLE, TIMES, sample=sample)
     return run.residuals / c, run.movement / c
 
 
@@ -73,7 +76,8 @@ def limits(c: float) -> Any:
 def along(c: float) -> Any:
     x, harmonics = CIRCLE.nodes, zonal.Harmonics((1,), jnp.asarray([[1.0, 0.0]]))
     sigma = c * jnp.asarray([0.0, 0.5])
-    run = zonal.kernel_flow(c * x @ x.T, sigma, x, c * VALUES, harmonics, TIMES / c)
+    kernel: Callable[[jax.Array, jax.Array], jax.Array] = lambda y, z: c * y @ z.T  # noqa: E731
+    run = zonal.kernel_flow(kernel, sigma, c * VALUES, harmonics, TIMES / c, sample=x)
     return [part / c for part in run]
 
 
@@ -98,9 +102,8 @@ def integrals(c: float) -> Any:
 
 
 def curvature(c: float) -> Any:
-    x, y = CIRCLE.nodes[None], c * VALUES[None]
     model: Callable[[jax.Array, jax.Array], jax.Array] = lambda theta, z: c * (z @ theta)  # noqa: E731
-    return fisher.sharpness(model, jnp.ones((1, 2)), x, y) / c**2
+    return fisher.sharpness(model, jnp.ones((1, 2)), c * VALUES, CIRCLE) / c**2
 
 
 def rate(c: float) -> Any:

@@ -10,7 +10,7 @@ from scipy import integrate, special
 from systems import exponential
 
 from ntklib import kernels, measures, spectrum
-from ntklib.networks import Kernel
+from ntklib.networks._network import Kernel
 
 HIGHEST = 50
 FREQUENCIES = np.arange(HIGHEST + 1)

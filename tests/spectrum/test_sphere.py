@@ -13,6 +13,7 @@ from scipy import special
 
 from ntklib import measures, networks, spectrum, targets
 from ntklib.measures import _harmonics
+from ntklib.networks._network import Kernel
 from ntklib.spectrum import _rotation_invariant
 
 DEGREES = (0, 1, 2, 3, 10, 25, 50)
@@ -243,7 +244,7 @@ def test_kernels_that_are_none_are_refused(d: int) -> None:
     with refused("kernel must depend on the angle between its arguments only, but a rotation"):
         spectrum.funk_hecke(stretched, d, 2)
 
-    def indefinite(size: float) -> networks.Kernel:
+    def indefinite(size: float) -> Kernel:
         return lambda a, b: 1 - size * targets.gegenbauer(2, d, a @ b.T)
 
     share = 1 / spectrum.multiplicity(d, 2)
