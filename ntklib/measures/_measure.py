@@ -155,6 +155,12 @@ def circle(nodes: int) -> Measure:
 
 
 def _on_circle(key: Any, n: int) -> Float[Array, "n 2"]:
+    return _circle_points(key, n)
+
+
+# One program a size: samplers themselves stay functions that can be pickled.
+@functools.partial(jax.jit, static_argnames="n")
+def _circle_points(key: Any, n: int) -> Float[Array, "n 2"]:
     return points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi))
 
 
@@ -245,6 +251,11 @@ def sphere(d: int, degree: int) -> Measure:
 
 def _on_sphere(d: int, key: Any, n: int) -> Float[Array, "n d"]:
     """Draws n uniform points of the sphere S^{d−1}."""
+    return _sphere_points(d, key, n)
+
+
+@functools.partial(jax.jit, static_argnames=("d", "n"))
+def _sphere_points(d: int, key: Any, n: int) -> Float[Array, "n d"]:
     return normalized(jax.random.normal(key, (n, d)))
 
 
