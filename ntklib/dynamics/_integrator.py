@@ -108,7 +108,7 @@ def solve(
     wanted = _door.values_of(target, nodes, alone=sample is not None).astype(dtype)
     labels = _door.values_of(target, points, alone=False).astype(dtype)
     integrals = Integrals(weights, nodes, measure.weights.astype(dtype), wanted)
-    batch = (start, points, labels, jnp.arange(count))
+    batch = (start, points, labels, np.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _meter.bar(title, count, shown=progress) as bar:
         saved, steps, stopped = jax.block_until_ready(
@@ -147,9 +147,10 @@ def _training_set(
                 f"sample must hold points of dimension {measure.nodes.shape[-1]}, like the "
                 f"measure's nodes, got shape {points.shape}."
             )
-        weights = jnp.full(points.shape[-2], 1 / points.shape[-2], dtype)
+        weights = jnp.asarray(np.full(points.shape[-2], 1 / points.shape[-2], dtype))
     if points.ndim == 2:
-        points = jnp.broadcast_to(points, (count, *points.shape))
+        # By NumPy, which has nothing to compile for a new shape.
+        points = jnp.asarray(np.broadcast_to(np.asarray(points), (count, *points.shape)))
     return points, weights
 
 

@@ -155,10 +155,17 @@ def circle(nodes: int) -> Measure:
 
 
 def _on_circle(key: Any, n: int) -> Float[Array, "n 2"]:
-    return _circle_points(key, n)
+    return _circle_points(key, drawn_length(n))[:n]
 
 
-# One program a size: samplers themselves stay functions that can be pickled.
+def drawn_length(n: int) -> int:
+    """Returns how many points are drawn where n are wanted: few lengths share their programs.
+
+    Of JAX's own generator the first numbers of a draw don't depend on how many there are.
+    """
+    return 256 << max(0, (n - 1) // 256).bit_length()
+
+
 @functools.partial(jax.jit, static_argnames="n")
 def _circle_points(key: Any, n: int) -> Float[Array, "n 2"]:
     return points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi))
@@ -251,7 +258,7 @@ def sphere(d: int, degree: int) -> Measure:
 
 def _on_sphere(d: int, key: Any, n: int) -> Float[Array, "n d"]:
     """Draws n uniform points of the sphere S^{d−1}."""
-    return _sphere_points(d, key, n)
+    return _sphere_points(d, key, drawn_length(n))[:n]
 
 
 @functools.partial(jax.jit, static_argnames=("d", "n"))

@@ -153,13 +153,21 @@ def one_number_a_point(
     network: Network | Apply, batched_params: PyTree, points: Array, where: str
 ) -> None:
     """Raises an error, which says where it was evaluated, unless a network has one output."""
-    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
+    if _network.functions(network)[1] is None:
+        first = _first(batched_params)
+    else:  # its shapes are all that is looked at
+        first = jax.eval_shape(_first, batched_params)
     shape = (len(points), *outputs_of(network, first, points))
     if len(shape) > 1:
         raise ValueError(
             f"network must return one number a point, shape ({len(points)},) for {where}, but "
             f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
         )
+
+
+@jax.jit
+def _first(batched_params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[0], batched_params)
 
 
 def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple[int, ...]:

@@ -152,12 +152,11 @@ def standard_normal(
 ) -> Callable[[Any], PyTree]:
     """Returns the `init` of layers of these shapes with standard normal parameters."""
 
-    @jax.jit
-    def drawn(key: Any) -> PyTree:
-        keys = jax.random.split(key, len(shapes))
+    def init(key: Any) -> PyTree:
+        keys = jax.random.split(_arguments.key("key", key), len(shapes))
         return _layers.normal(keys, shapes, biases=biases, dtype=dtype)
 
-    return lambda key: drawn(_arguments.key("key", key))
+    return init
 
 
 @dataclass(frozen=True)

@@ -187,12 +187,13 @@ def _kernel_term(
         raise ValueError(
             f"kernel_distance must have one entry a draw, shape {draws}, got {distance.shape}."
         )
-    if float(jnp.min(distance)) < 0:
+    on_host = np.asarray(distance)
+    if on_host.min() < 0:
         raise ValueError(
-            f"kernel_distance must not be negative, got {float(jnp.min(distance)):.3g}: "
+            f"kernel_distance must not be negative, got {float(on_host.min()):.3g}: "
             "pass the norm from kernels.distance, not a difference."
         )
-    return 4 * _checks.positive("sup_norm", sup_norm) ** 2 * distance**2
+    return jnp.asarray(4 * _checks.positive("sup_norm", sup_norm) ** 2 * on_host**2)
 
 
 def _with_rank(array: Array, ndim: int) -> Array:
