@@ -193,6 +193,12 @@ def points_at(angles: Float[Array, "*b"]) -> Float[Array, "*b 2"]:
       >>> np.asarray(measures.points_at(jnp.array([0.0, jnp.pi]))).round(6).tolist()
       [[1.0, 0.0], [-1.0, 0.0]]
     """
+    return _points_at(angles)
+
+
+# One program, in place of one for each operation in it.
+@jax.jit
+def _points_at(angles: Array) -> Array:
     return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 

@@ -44,7 +44,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
         the other points.
     """
     _function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
-    flat = points.reshape(-1, points.shape[-1])
+    flat = points if points.ndim == 2 else points.reshape(-1, points.shape[-1])
     values = _values(target, flat)
     if alone and not _traced(flat, values):
         turn = np.arange(len(flat)) // 3  # as many, or what the target calls were compiled anew
@@ -55,7 +55,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
                 "values change with them: use fixed numbers in the place of a batch's mean or "
                 "scale; labels of given points are for dynamics.gradient_descent."
             )
-    return values.reshape(points.shape[:-1])
+    return values if points.ndim == 2 else values.reshape(points.shape[:-1])
 
 
 def _values(target: Target, flat: Array) -> Array:
