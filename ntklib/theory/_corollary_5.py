@@ -12,7 +12,6 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.stats import binomtest
 
 from ntklib import _checks
 from ntklib.spectrum import Eigensystem
@@ -190,6 +189,8 @@ def least_size(
                 )
             tried[size] = (int(draws.sum()), draws.size)
         right, count = tried[size]
+        from scipy.stats import binomtest  # which takes half a second to load
+
         interval = binomtest(right, count).proportion_ci(level, method="exact")
         return right / count, float(interval.low), float(interval.high)
 
