@@ -129,14 +129,16 @@ def increasing_times(times: Any) -> Float[Array, " s"]:
     array = real_array("times", times, "s")
     if isinstance(array, jax.core.Tracer):
         return array
-    if float(array[0]) < 0:
-        raise ValueError(f"times must be non-negative, got {float(array[0])} first.")
-    falls = np.flatnonzero(np.diff(np.asarray(array)) <= 0)
+    on_host = np.asarray(array)
+    if on_host[0] < 0:
+        raise ValueError(f"times must be non-negative, got {float(on_host[0])} first.")
+    falls = np.flatnonzero(np.diff(on_host) <= 0)
     if falls.size:
         at = int(falls[0])
+        earlier, later = map(float, on_host[at : at + 2])
         raise ValueError(
-            f"times must be strictly increasing, but times[{at}] = {float(array[at])} is followed "
-            f"by {float(array[at + 1])}: sort them and drop repetitions."
+            f"times must be strictly increasing, but times[{at}] = {earlier} is followed "
+            f"by {later}: sort them and drop repetitions."
         )
     return array
 

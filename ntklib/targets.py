@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -42,10 +43,7 @@ class FourierSum:
     def __call__(self, x: Float[Array, "*b 2"]) -> Float[Array, "*b"]:
         """Returns f*(x), shape (...); x has shape (..., 2)."""
         _checks.on_sphere("x", x)
-        theta = measures.angles_of(x)[..., None]
-        k = jnp.asarray(self.frequencies, x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
-        p = jnp.asarray(_phases(self), x.dtype).reshape(k.shape)
-        return jnp.cos(k * theta - p) @ jnp.asarray(self.amplitudes, x.dtype)
+        return _modes(x, *_coefficients(self, x))
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,7 @@ class SinusoidSum:
 
     def __call__(self, x: Float[Array, "*b 1"]) -> Float[Array, "*b"]:
         """Returns f*(x), shape (...); x has shape (..., 1)."""
-        shape = (1,) * (x.ndim - 1) + (-1,)
-        k = jnp.asarray(self.frequencies, x.dtype).reshape(shape)
-        p = jnp.asarray(_phases(self), x.dtype).reshape(shape)
-        return jnp.sin(2 * jnp.pi * k * x + p) @ jnp.asarray(self.amplitudes, x.dtype)
+        return _sinusoids(x, *_coefficients(self, x))
 
     def learned_shares(self, values: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
         r"""Returns how much of each sinusoid a function has: 0 for nothing, 1 for all of it.
@@ -113,6 +108,17 @@ class SinusoidSum:
         own = jnp.fft.rfft(self(jnp.arange(q, dtype=values.dtype)[:, None] / q))[k]
         along = jnp.real(jnp.fft.rfft(values)[..., k] * _like(jnp.conj(own), values))
         return along / _like(jnp.abs(own) ** 2, values)
+
+
+# One program each, in place of one for each operation in them.
+@jax.jit
+def _modes(x: Array, k: Array, p: Array, a: Array) -> Array:
+    return jnp.cos(_like(k, x) * measures.angles_of(x)[..., None] - _like(p, x)) @ a
+
+
+@jax.jit
+def _sinusoids(x: Array, k: Array, p: Array, a: Array) -> Array:
+    return jnp.sin(2 * jnp.pi * _like(k, x) * x + _like(p, x)) @ a
 
 
 def _like(row: Array, values: Array) -> Array:
@@ -199,6 +205,12 @@ def _waves(target: FourierSum | SinusoidSum, *, least: int) -> None:
     _arguments.whole_numbers("frequencies", target.frequencies, "(1, 2)", least=least)
     for name, values in (("amplitudes", target.amplitudes), ("phases", _phases(target))):
         _real_numbers(name, values, "frequencies", len(target.frequencies))
+
+
+def _coefficients(target: FourierSum | SinusoidSum, x: Array) -> list[np.ndarray]:
+    """Returns frequencies, phases and amplitudes in the type of the points."""
+    found = (target.frequencies, _phases(target), target.amplitudes)
+    return [np.asarray(each, x.dtype) for each in found]
 
 
 def _phases(target: FourierSum | SinusoidSum) -> Any:

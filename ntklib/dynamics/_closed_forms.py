@@ -142,9 +142,15 @@ def ideal_flow(
     _checks.same_length("initial", start.shape[0], "measure", eigensystem.functions.shape[1])
     ts = _checks.increasing_times(times)
     sigma = _decay.rates("eigensystem.values", eigensystem.values, ts)
+    return _ideal_flow(start, eigensystem.coefficients(start), sigma, eigensystem.functions, ts)
+
+
+@jax.jit
+def _ideal_flow(
+    start: Array, coefficients: Array, sigma: Array, functions: Array, ts: Array
+) -> Array:
     learned = -jnp.expm1(-ts[:, None] * sigma[None, :])
-    coefficients = eigensystem.coefficients(start)
-    return start[None, :] - eigensystem.synthesis(learned * coefficients[None, :])
+    return start[None, :] - (learned * coefficients[None, :]) @ functions
 
 
 def damping_factor(values: Float[Array, " k"], times: Float[Array, " s"]) -> Float[Array, "s k"]:

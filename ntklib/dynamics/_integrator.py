@@ -107,9 +107,11 @@ def solve(
     n = problem.points.shape[1]
     if solver.method == "exponential" and model.forward is None:
         _jacobian_fits(n, _network.count(start) // count, dtype)
-    weights = jnp.full(n, 1 / n, dtype) if problem.weights is None else problem.weights
+    # By NumPy, which has nothing to compile for a new shape.
+    even = jnp.asarray(np.full(n, 1 / n, dtype))
+    weights = even if problem.weights is None else problem.weights
     integrals = Integrals(weights, problem.nodes, measure.weights.astype(dtype), wanted)
-    batch = (start, problem.points, problem.labels, jnp.arange(count))
+    batch = (start, problem.points, problem.labels, np.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _meter.bar(title, count, shown=progress) as bar:
         saved, steps, stopped = jax.block_until_ready(

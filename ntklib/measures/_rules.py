@@ -47,6 +47,19 @@ def circle(nodes: int) -> Measure:
 
 
 def _on_circle(key: Any, n: int) -> Float[Array, "n 2"]:
+    return _circle_points(key, drawn_length(n))[:n]
+
+
+def drawn_length(n: int) -> int:
+    """Returns how many points are drawn where n are wanted: few lengths share their programs.
+
+    Of JAX's own generator the first numbers of a draw don't depend on how many there are.
+    """
+    return 256 << max(0, (n - 1) // 256).bit_length()
+
+
+@functools.partial(jax.jit, static_argnames="n")
+def _circle_points(key: Any, n: int) -> Float[Array, "n 2"]:
     return points_at(jax.random.uniform(key, (n,), maxval=2 * jnp.pi))
 
 
@@ -72,6 +85,12 @@ def points_at(angles: Float[Array, "*b"]) -> Float[Array, "*b 2"]:
       >>> np.asarray(measures.points_at(jnp.array([0.0, jnp.pi]))).round(6).tolist()
       [[1.0, 0.0], [-1.0, 0.0]]
     """
+    return _points_at(angles)
+
+
+# One program, in place of one for each operation in it.
+@jax.jit
+def _points_at(angles: Array) -> Array:
     return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
 
 
@@ -137,6 +156,11 @@ def sphere(d: int, degree: int) -> Measure:
 
 def on_sphere(d: int, key: Any, n: int) -> Float[Array, "n d"]:
     """Draws n uniform points of the sphere S^{d−1}."""
+    return _sphere_points(d, key, drawn_length(n))[:n]
+
+
+@functools.partial(jax.jit, static_argnames=("d", "n"))
+def _sphere_points(d: int, key: Any, n: int) -> Float[Array, "n d"]:
     return normalized(jax.random.normal(key, (n, d)))
 
 

@@ -42,7 +42,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
       ValueError: values depend on the other points.
     """
     _calls.function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
-    flat = points.reshape(-1, points.shape[-1])
+    flat = points if points.ndim == 2 else points.reshape(-1, points.shape[-1])
     values = _values(target, flat)
     if alone and not _calls.traced(flat, values):
         turn = np.arange(len(flat)) // 3  # as many, or what the target calls were compiled anew
@@ -53,7 +53,7 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
                 "values change with them: use fixed numbers in the place of a batch's mean or "
                 "scale, and give labels of a sample as an array."
             )
-    return values.reshape(points.shape[:-1])
+    return values if points.ndim == 2 else values.reshape(points.shape[:-1])
 
 
 def _values(target: Target, flat: Array) -> Array:
@@ -141,7 +141,10 @@ def one_number_a_point(
     network: Network | Apply, batched_params: PyTree, points: Array, where: str
 ) -> None:
     """Raises an error, which says where it was evaluated, unless a network has one output."""
-    first = jax.tree.map(lambda leaf: leaf[0], batched_params)
+    if _network.functions(network)[1] is None:
+        first = _first(batched_params)
+    else:  # its shapes are all that is looked at
+        first = jax.eval_shape(_first, batched_params)
     shape = (len(points), *outputs_of(network, first, points))
     if len(shape) > 1:
         raise ValueError(
@@ -157,6 +160,11 @@ def one_output(network: Network | Apply, params: PyTree, points: Array) -> None:
             f"network must have one output, but returns shape {(len(points), *shape)}: select "
             "one output coordinate."
         )
+
+
+@jax.jit
+def _first(batched_params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[0], batched_params)
 
 
 def outputs_of(network: Network | Apply, params: PyTree, points: Array) -> tuple[int, ...]:

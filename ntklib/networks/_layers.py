@@ -99,34 +99,34 @@ def normal(
       The layers: what `jax.random.normal` draws for both halves of each layer's key, rounded where
       the type is narrower than single precision.
     """
-    wanted = []
-    for (weight_key, bias_key), shape in zip(jax.vmap(jax.random.split)(keys), shapes, strict=True):
-        wanted.append((weight_key, shape))
-        if biases:
-            wanted.append((bias_key, shape[:1] if len(shape) > 1 else ()))
-    drawn = iter(_normals(wanted, dtype))
+    forms = [
+        each
+        for shape in shapes
+        for each in (shape, shape[:1] if len(shape) > 1 else ())[: 1 + biases]
+    ]
+    drawn = iter(_normals(keys, forms, dtype))
     names = ("weight", "bias") if biases else ("weight",)
     return [{name: next(drawn) for name in names} for _ in shapes]
 
 
-def _normals(wanted: Sequence[tuple[Any, tuple[int, ...]]], dtype: Any) -> list[Array]:
-    """Returns what `jax.random.normal` draws for each key and shape."""
-    sizes = [math.prod(shape) for _, shape in wanted]
-    small, length = together(sizes)
+def _normals(keys: Any, forms: Sequence[tuple[int, ...]], dtype: Any) -> list[Array]:
+    """Returns what `jax.random.normal` draws for arrays of these shapes, as many a layer's key."""
+    small, length = together([math.prod(form) for form in forms])
+    halves = np.arange(2 * len(keys)).reshape(len(keys), 2)[:, : len(forms) // len(keys)].ravel()
     # Together and to one of few lengths: the program of a draw takes longer to compile than all
     # else there, and this way networks of many widths share one. Of JAX's own generator
     # (`jax_threefry_partitionable`) the first numbers of a draw don't depend on how many there
     # are; with others, these are other draws.
     rows = {}
     if small:
-        keys = jnp.stack([wanted[index][0] for index in small])
-        draws = _draws(keys, length=length, dtype=dtype)
-        rows = {index: draws[row, : sizes[index]] for row, index in enumerate(small)}
+        draws = _draws(keys, halves=tuple(halves[small].tolist()), length=length, dtype=dtype)
+        cut = _cut(draws, forms=tuple(forms[index] for index in small))
+        rows = dict(zip(small, cut, strict=True))
     return [
-        rows[index].reshape(shape)
+        rows[index]
         if index in rows
-        else _drawn(jax.random.normal, key, shape, dtype)
-        for index, (key, shape) in enumerate(wanted)
+        else _drawn(jax.random.normal, _halves(keys)[halves[index]], form, dtype)
+        for index, form in enumerate(forms)
     ]
 
 
@@ -149,9 +149,22 @@ def together(sizes: Sequence[int]) -> tuple[list[int], int]:
     return small, next(each for each in LENGTHS if each >= longest)
 
 
-@functools.partial(jax.jit, static_argnames=("length", "dtype"))
-def _draws(keys: Array, *, length: int, dtype: Any) -> Float[Array, "layers length"]:
-    return jax.vmap(lambda key: _drawn(jax.random.normal, key, (length,), dtype))(keys)
+def _halves(keys: Array) -> Array:
+    return jax.vmap(jax.random.split)(keys).reshape(-1)
+
+
+@functools.partial(jax.jit, static_argnames=("halves", "length", "dtype"))
+def _draws(
+    keys: Array, *, halves: tuple[int, ...], length: int, dtype: Any
+) -> Float[Array, "small length"]:
+    chosen = _halves(keys)[np.asarray(halves)]
+    return jax.vmap(lambda key: _drawn(jax.random.normal, key, (length,), dtype))(chosen)
+
+
+@functools.partial(jax.jit, static_argnames="forms")
+def _cut(draws: Float[Array, "small length"], *, forms: tuple[tuple[int, ...], ...]) -> list[Array]:
+    """Returns the beginning of each row in the shape that it is wanted in."""
+    return [row[: math.prod(form)].reshape(form) for row, form in zip(draws, forms, strict=True)]
 
 
 def uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Layer:

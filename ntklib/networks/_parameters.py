@@ -50,6 +50,11 @@ def starts(network: Network, keys: Array) -> PyTree:
 
 def draw(params: PyTree, index: int) -> PyTree:
     """Returns one draw of parameters with a leading axis, or of other arrays that have it."""
+    return _drawn(params, index)
+
+
+@jax.jit
+def _drawn(params: PyTree, index: Any) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[index], params)
 
 

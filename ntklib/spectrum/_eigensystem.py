@@ -2,6 +2,7 @@ r"""Eigenpairs of $T_K$ on a measure's nodes; the public names are in `spectrum`
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -51,7 +52,7 @@ class Eigensystem:
     def coefficients(self, g: Float[Array, "*b q"]) -> Float[Array, "*b k"]:
         r"""Returns $\langle g, \phi_i\rangle_\rho$ for functions g given at the nodes."""
         _checks.at_nodes("g", g, self.measure.weights)
-        return (g * self.measure.weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ self.functions.T
+        return _coefficients(g, self.measure.weights, self.functions)
 
     def synthesis(self, coefficients: Float[Array, "*b k"]) -> Float[Array, "*b q"]:
         r"""Returns $\sum_i c_i \phi_i$ at the nodes."""
@@ -65,6 +66,11 @@ class Eigensystem:
         """
         k = _checks.whole_number("k", k, least=1, most=self.values.shape[0])
         return Eigensystem(self.values[:k], self.functions[:k], self.measure)
+
+
+@jax.jit
+def _coefficients(g: Array, weights: Array, functions: Array) -> Array:
+    return (g * weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ functions.T
 
 
 def extension(system: Eigensystem, cross: Float[Array, "x q"]) -> Float[Array, "k x"]:

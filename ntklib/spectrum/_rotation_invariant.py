@@ -1,7 +1,9 @@
 r"""Harmonics as eigenfunctions, and projections on them; the public names are in `spectrum`."""
 
+import functools
 from itertools import islice
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -147,7 +149,12 @@ def frequency_norms(
     q = _equispaced_angles(measure).shape[0]
     _checks.at_nodes("g", g, measure.weights)
     most = _checks.whole_number("most", most, least=0, most=(q - 1) // 2)
-    amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / q
+    return _frequency_norms(g, most)
+
+
+@functools.partial(jax.jit, static_argnames="most")
+def _frequency_norms(g: Float[Array, "*b q"], most: int) -> Float[Array, "*b frequencies"]:
+    amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / g.shape[-1]
     scale = jnp.where(jnp.arange(most + 1) == 0, 1.0, jnp.sqrt(2.0))
     return amplitudes * scale.reshape((1,) * (g.ndim - 1) + (-1,))
 
@@ -224,7 +231,7 @@ def _equispaced_angles(measure: Measure) -> Float[Array, " q"]:
     nodes = measure.nodes
     q = nodes.shape[0]
     expected = equispaced_angles(q)
-    if nodes.shape[1] != 2 or float(jnp.max(jnp.abs(nodes - points_at(expected)))) > 1e-10:
+    if nodes.shape[1] != 2 or np.max(np.abs(nodes - points_at(expected))) > 1e-10:
         raise ValueError(
             f"measure must be measures.circle(nodes), got {measure.name!r} with nodes of shape "
             f"{nodes.shape}: use nystrom() for other measures."

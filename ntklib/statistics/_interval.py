@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap
 
 
 def interval(
@@ -28,6 +27,8 @@ def interval(
       resamples: how many.
       paired: whether the same draws are taken from all samples.
     """
+    from scipy.stats import bootstrap  # which takes half a second to load
+
     found = bootstrap(
         tuple(samples), statistic, paired=paired, vectorized=True, n_resamples=resamples,
         confidence_level=level, method="percentile", rng=np.random.default_rng(seed),

@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 from ntklib import _arguments, _checks
 from ntklib.statistics import _rates
@@ -135,6 +134,8 @@ def _table(name: str, table: np.ndarray) -> np.ndarray:
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Returns Spearman's correlation over the last axis, NaN where a row is constant."""
+    from scipy.stats import rankdata  # which takes half a second to load
+
     a, b = (rankdata(table, axis=-1) - (table.shape[-1] + 1) / 2 for table in (x, y))
     size = np.sqrt(np.sum(a**2, axis=-1) * np.sum(b**2, axis=-1))
     return np.where(size > 0, np.sum(a * b, axis=-1) / np.where(size > 0, size, 1.0), np.nan)

@@ -2,7 +2,9 @@ r"""Both sides of Theorem 1 and Corollary 2 along trajectories, and the least ε
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ntklib import _checks, _shown
@@ -69,14 +71,12 @@ class Comparison:
         [(1-e^{-\sigma_k t})/\sigma_k]^2 - 4\|f^*\|^2_\infty\|K-K_0\|^2$. Negative where the first
         term of the bracket is more than enough.
         """
-        ratio = self.projected / _with_rank(self.damping, self.projected.ndim)
-        return _running_supremum(jnp.max(ratio, axis=-1)) - self.kernel_term[..., None]
+        return _projected_epsilon(self.projected, self.damping, self.kernel_term)
 
     @property
     def total_epsilon(self) -> Float[Array, "*b s"]:
         """The least ε for which the second inequality holds at all t ≤ T, for each T."""
-        ratio = self.total / _with_rank(self.times**2, self.total.ndim)
-        return _running_supremum(ratio) - self.kernel_term[..., None]
+        return _total_epsilon(self.total, self.times, self.kernel_term)
 
 
 def compare(
@@ -125,7 +125,7 @@ def compare(
     _checks.require_x64("A difference of trajectories")
     trajectory = _checks.real_array("residuals", residuals)
     ts = _checks.increasing_times(times)
-    if float(ts[0]) == 0:
+    if np.asarray(ts)[0] == 0:
         raise ValueError("times must start after 0, where both sides vanish: drop t = 0.")
     q = eigensystem.functions.shape[1]
     if trajectory.shape[-2:] != (ts.shape[0], q):
@@ -135,14 +135,40 @@ def compare(
         )
     draws = trajectory.shape[:-2]
     ideal = ideal_flow(eigensystem, initial, ts)
-    deviation = trajectory - _with_rank(ideal, trajectory.ndim)
+    projected, total, damping = _squares(
+        trajectory, ideal, damping_factor(eigensystem.values, ts),
+        eigensystem.functions, eigensystem.measure.weights,
+    )  # fmt: skip
     return Comparison(
         times=ts,
-        projected=jnp.cumsum(eigensystem.coefficients(deviation) ** 2, axis=-1),
-        total=eigensystem.measure.inner(deviation, deviation),
-        damping=damping_factor(eigensystem.values, ts) ** 2,
+        projected=projected,
+        total=total,
+        damping=damping,
         kernel_term=_kernel_term(sup_norm, kernel_distance, draws),
     )
+
+
+# One program each, in place of one for each operation in them.
+@jax.jit
+def _squares(
+    trajectory: Array, ideal: Array, damping: Array, functions: Array, weights: Array
+) -> tuple[Array, Array, Array]:
+    deviation = trajectory - _with_rank(ideal, trajectory.ndim)
+    weighted = deviation * _with_rank(weights, trajectory.ndim)
+    total = jnp.sum(weighted * deviation, axis=-1)
+    return jnp.cumsum((weighted @ functions.T) ** 2, axis=-1), total, damping**2
+
+
+@jax.jit
+def _projected_epsilon(projected: Array, damping: Array, kernel_term: Array) -> Array:
+    ratio = projected / _with_rank(damping, projected.ndim)
+    return _running_supremum(jnp.max(ratio, axis=-1)) - kernel_term[..., None]
+
+
+@jax.jit
+def _total_epsilon(total: Array, times: Array, kernel_term: Array) -> Array:
+    ratio = total / _with_rank(times**2, total.ndim)
+    return _running_supremum(ratio) - kernel_term[..., None]
 
 
 def _kernel_term(
@@ -161,12 +187,13 @@ def _kernel_term(
         raise ValueError(
             f"kernel_distance must have one entry a draw, shape {draws}, got {distance.shape}."
         )
-    if float(jnp.min(distance)) < 0:
+    on_host = np.asarray(distance)
+    if on_host.min() < 0:
         raise ValueError(
-            f"kernel_distance must not be negative, got {float(jnp.min(distance)):.3g}: "
+            f"kernel_distance must not be negative, got {float(on_host.min()):.3g}: "
             "pass the norm from kernels.distance, not a difference."
         )
-    return 4 * _checks.positive("sup_norm", sup_norm) ** 2 * distance**2
+    return jnp.asarray(4 * _checks.positive("sup_norm", sup_norm) ** 2 * on_host**2)
 
 
 def _with_rank(array: Array, ndim: int) -> Array:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from ntklib import _checks
 from ntklib.statistics import Rate
@@ -94,6 +93,8 @@ def least_size(
                 )
             tried[size] = (int(draws.sum()), draws.size)
         right, count = tried[size]
+        from scipy.stats import binomtest  # which takes half a second to load
+
         interval = binomtest(right, count).proportion_ci(level, method="exact")
         return right / count, float(interval.low), float(interval.high)
 

@@ -17,6 +17,8 @@ $B = b$, $C = c/m$ exactly.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -117,7 +119,7 @@ def start_law(
         ("initial", start.shape[0]),
     ):
         _checks.same_length(name, length, "measure", measure.weights.shape[0])
-    a, c = (np.asarray(m * part) for part in _parts(grams - limit[None], start, measure))
+    a, c = (np.asarray(m * part) for part in _parts(grams - limit[None], start, measure.weights))
     errors = (float(np.std(each, ddof=1)) / draws**0.5 for each in (a, c))
     b = float(sample_constant(limit, start, measure))
     return StartLaw(float(a.mean()), b, float(c.mean()), *errors)
@@ -149,14 +151,16 @@ def sample_constant(
     _checks.real_array("initial", initial, "q")
     for name, values in (("gram", gram), ("initial", initial)):
         _checks.at_nodes(name, values, measure.weights)
-    return _parts(gram, initial, measure)[1]
+    return _parts(gram, initial, measure.weights)[1]
 
 
+@jax.jit
 def _parts(
-    kernel: Float[Array, "*b q q"], initial: Float[Array, " q"], measure: Measure
+    kernel: Float[Array, "*b q q"], initial: Float[Array, " q"], weights: Float[Array, " q"]
 ) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
     """Returns ‖T_K r₀‖² and ∬K²r₀² − ‖T_K r₀‖² of one kernel, or of each of several."""
-    image = kernel @ (measure.weights * initial)
+    image = kernel @ (weights * initial)
     # A variance over s, whose two terms have no digit in common with it if K hardly varies.
-    spread = measure.norm(kernel * initial[(None,) * (kernel.ndim - 1)] - image[..., None])
-    return measure.inner(image, image), measure.inner(spread, spread)
+    spread = kernel * initial[(None,) * (kernel.ndim - 1)] - image[..., None]
+    square = jnp.einsum("...xs,...xs,s->...x", spread, spread, weights)
+    return jnp.einsum("...x,...x,x->...", image, image, weights), square @ weights
