@@ -68,7 +68,7 @@ def local_exponents(
       >>> from ntklib import statistics
       >>> found = statistics.local_exponents([2, 4, 8], [4000, 1000, 0], [10000] * 3)
       >>> [str(each) for each in found]
-      ['-2.00 [-2.11, -1.89]', '-inf [-inf, -8.08]']
+      ['-2.00 [-2.10, -1.90]', '-inf [-inf, -8.08]']
     """
     level = _checks.fraction("level", level)
     x = np.log(_checks.increasing_sizes("sizes", sizes, least=2))
