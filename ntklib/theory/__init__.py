@@ -16,7 +16,7 @@ Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are lea
 """
 
 from ntklib.theory import deviations, fisher, onset
-from ntklib.theory._comparison import Comparison, compare
+from ntklib.theory._comparison import Comparison, compare, compare_with_start
 from ntklib.theory._corollary_5 import LeastSize, growth, leading_modes, least_size, stopping_time
 from ntklib.theory._pilot import plan
 from ntklib.theory._requirements import Plan, Requirement
@@ -28,6 +28,7 @@ __all__ = [
     "Plan",
     "Requirement",
     "compare",
+    "compare_with_start",
     "deviations",
     "fisher",
     "growth",
