@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from ntklib import _checks, _shown
 from ntklib.dynamics import damping_factor, ideal_flow
-from ntklib.spectrum import Eigensystem
+from ntklib.measures import Measure
+from ntklib.spectrum import Eigensystem, nystrom
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class Comparison:
       times: t > 0, shape (s,).
       projected: $\|P_k(r_t - e^{-T_K t}r_0)\|^2$, shape (b, s, k).
       total: $\|r_t - e^{-T_K t}r_0\|^2$, shape (b, s).
-      damping: $[(1 - e^{-\sigma_k t})/\sigma_k]^2$ in units of time squared, shape (s, k).
+      damping: $[(1 - e^{-\sigma_k t})/\sigma_k]^2$ in units of time squared, shape (s, k), or
+        (b, s, k) where each draw has a kernel of its own.
       kernel_term: $4\|f^*\|_\infty^2\|K - K_0\|^2$, shape (b,); 0 in Corollary 2.
 
     Example:
@@ -45,7 +47,7 @@ class Comparison:
     times: Float[Array, " s"]
     projected: Float[Array, "*b s k"]
     total: Float[Array, "*b s"]
-    damping: Float[Array, "s k"]
+    damping: Float[Array, "*c s k"]
     kernel_term: Float[Array, "*b"]
 
     def __repr__(self) -> str:
@@ -64,19 +66,33 @@ class Comparison:
         return (self.kernel_term[..., None] + epsilon) * _with_rank(self.times**2, self.total.ndim)
 
     @property
+    def projected_needed(self) -> Float[Array, "*b s"]:
+        r"""The bracket that the first inequality needs, for each T: positive, whatever K is.
+
+        $\sup_{t\le T,k} \|P_k(r_t - e^{-T_K t}r_0)\|^2 / [(1-e^{-\sigma_k t})/\sigma_k]^2$. As the
+        bracket's first term is not negative, an ε that is as large suffices.
+        """
+        return _projected_needed(self.projected, self.damping)
+
+    @property
+    def total_needed(self) -> Float[Array, "*b s"]:
+        """The bracket that the second inequality needs, for each T."""
+        return _total_needed(self.total, self.times)
+
+    @property
     def projected_epsilon(self) -> Float[Array, "*b s"]:
         r"""The least ε for which the first inequality holds at all t ≤ T and all k, for each T.
 
-        $\hat\epsilon = \sup_{t\le T,k} \|P_k(r_t - e^{-T_K t}r_0)\|^2 /
-        [(1-e^{-\sigma_k t})/\sigma_k]^2 - 4\|f^*\|^2_\infty\|K-K_0\|^2$. Negative where the first
-        term of the bracket is more than enough.
+        `projected_needed` $- 4\|f^*\|^2_\infty\|K-K_0\|^2$. Negative where the first term of the
+        bracket is more than enough; a power law is fitted to what is needed, which has a
+        logarithm there too.
         """
-        return _projected_epsilon(self.projected, self.damping, self.kernel_term)
+        return self.projected_needed - self.kernel_term[..., None]
 
     @property
     def total_epsilon(self) -> Float[Array, "*b s"]:
         """The least ε for which the second inequality holds at all t ≤ T, for each T."""
-        return _total_epsilon(self.total, self.times, self.kernel_term)
+        return self.total_needed - self.kernel_term[..., None]
 
 
 def compare(
@@ -124,9 +140,7 @@ def compare(
     """
     _checks.require_x64("A difference of trajectories")
     trajectory = _checks.real_array("residuals", residuals)
-    ts = _checks.increasing_times(times)
-    if np.asarray(ts)[0] == 0:
-        raise ValueError("times must start after 0, where both sides vanish: drop t = 0.")
+    ts = _times_after_0(times)
     q = eigensystem.functions.shape[1]
     if trajectory.shape[-2:] != (ts.shape[0], q):
         raise ValueError(
@@ -148,6 +162,80 @@ def compare(
     )
 
 
+def compare_with_start(
+    residuals: Float[Array, "b s q"],
+    initial: Float[Array, " q"],
+    times: Float[Array, " s"],
+    grams: Float[Array, "b q q"],
+    measure: Measure,
+) -> Comparison:
+    r"""Compares each trajectory with the ideal dynamics of its own kernel at the start, K = K₀.
+
+    The first term of Theorem 1's bracket is then 0, and at n = ∞ there is no sample: all that is
+    left to need an ε is the movement of the kernel during training.
+
+    Args:
+      residuals: r_t at the nodes, shape (b, s, q).
+      initial: r₀ at the nodes, shape (q,).
+      times: t > 0, strictly increasing, shape (s,).
+      grams: K₀ of each draw at the nodes, shape (b, q, q), as from `kernels.tangent_kernels`.
+      measure: ρ.
+
+    Returns:
+      Both sides, with the damping of each draw's own eigenvalues.
+
+    Raises:
+      TypeError: the arrays are not floating-point numbers.
+      ValueError: wrong shapes, NaN or infinite values, times that start at 0, a kernel that is not
+        symmetric positive semidefinite, or x64 is off.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from ntklib import measures, theory
+      >>> two = measures.empirical(jnp.eye(2))
+      >>> start, times = jnp.array([1.0, 0.0]), jnp.array([1.0])
+      >>> still = jnp.broadcast_to(start, (1, 1, 2))  # K₀ = 2 I: it should fall by a factor e
+      >>> both = theory.compare_with_start(still, start, times, 2 * jnp.eye(2)[None], two)
+      >>> float(both.total[0, 0]) > 0.1, both.kernel_term.tolist()
+      (True, [0.0])
+    """
+    _checks.require_x64("A difference of trajectories")
+    trajectories = _checks.real_array("residuals", residuals, "b s q")
+    start = _checks.real_array("initial", initial, "q")
+    starts = _checks.real_array("grams", grams, "b q q")
+    ts = _times_after_0(times)
+    for name, length, other, other_length in (
+        ("residuals' second axis", trajectories.shape[1], "times", ts.shape[0]),
+        ("grams", starts.shape[0], "residuals", trajectories.shape[0]),
+        ("residuals' last axis", trajectories.shape[2], "measure", measure.weights.shape[0]),
+        ("initial", start.shape[0], "measure", measure.weights.shape[0]),
+    ):
+        _checks.same_length(name, length, other, other_length)
+    systems = [nystrom(gram, measure) for gram in np.asarray(starts)]
+    values = jnp.stack([system.values for system in systems])
+    # ⟨·, φᵢ⟩_ρ for each draw's own φᵢ, which are a basis.
+    modes = jnp.stack([system.functions for system in systems])
+    modes = modes * measure.weights[None, None]
+    decay = jnp.exp(-values[:, None] * ts[None, :, None])
+    deviation = jnp.einsum("bsq,bkq->bsk", trajectories, modes)
+    deviation = deviation - decay * (modes @ start)[:, None]
+    projected = jnp.cumsum(deviation**2, axis=-1)
+    return Comparison(
+        times=ts,
+        projected=projected,
+        total=projected[..., -1],
+        damping=jnp.stack([damping_factor(each, ts) ** 2 for each in values]),
+        kernel_term=jnp.zeros(trajectories.shape[0]),
+    )
+
+
+def _times_after_0(times: Float[Array, " s"]) -> Float[Array, " s"]:
+    ts = _checks.increasing_times(times)
+    if np.asarray(ts)[0] == 0:
+        raise ValueError("times must start after 0, where both sides vanish: drop t = 0.")
+    return ts
+
+
 # One program each, in place of one for each operation in them.
 @jax.jit
 def _squares(
@@ -160,15 +248,14 @@ def _squares(
 
 
 @jax.jit
-def _projected_epsilon(projected: Array, damping: Array, kernel_term: Array) -> Array:
+def _projected_needed(projected: Array, damping: Array) -> Array:
     ratio = projected / _with_rank(damping, projected.ndim)
-    return _running_supremum(jnp.max(ratio, axis=-1)) - kernel_term[..., None]
+    return _running_supremum(jnp.max(ratio, axis=-1))
 
 
 @jax.jit
-def _total_epsilon(total: Array, times: Array, kernel_term: Array) -> Array:
-    ratio = total / _with_rank(times**2, total.ndim)
-    return _running_supremum(ratio) - kernel_term[..., None]
+def _total_needed(total: Array, times: Array) -> Array:
+    return _running_supremum(total / _with_rank(times**2, total.ndim))
 
 
 def _kernel_term(

@@ -70,6 +70,67 @@ def test_flows_are_those_of_each_network_by_itself() -> None:
         assert jnp.abs(run[:, 0] - run[:, 1]).max() > 0.01
 
 
+@pytest.mark.parametrize("m", [1, 3, WIDEST])
+def test_an_adjustable_network_is_the_narrow_one(m: int) -> None:
+    """Its kernel and its flow are those of the first m neurons by themselves, also when cut."""
+    plain = networks.fully_connected(2, (WIDEST,), "tanh", biases=True)
+    wide = networks.antisymmetric(pools.adjustable(plain))
+    assert pools.adjustable(plain) is pools.adjustable(plain)
+    params = pools.narrowed(jax.vmap(wide.init)(KEYS), m)
+    own = {
+        half: [
+            {name: leaf[:, :m] if leaf.ndim > 1 else leaf for name, leaf in layer.items()}
+            for layer in params[half]["layers"]
+        ]
+        for half in ("plus", "minus")
+    }
+    sample = CIRCLE.sample(KEYS[0], 2 * 5).reshape(2, 5, 2)
+    found, expected = (
+        dynamics.gradient_flow(
+            each, theta, TARGET, CIRCLE, TIMES, sample=sample, draws=True, progress=False
+        )
+        for each, theta in ((wide, params), (network(m), own))
+    )
+    np.testing.assert_allclose(found.residuals, expected.residuals, atol=1e-5)
+    for draw in range(POOLS):
+        ours, theirs = (jax.tree.map(lambda leaf, i=draw: leaf[i], each) for each in (params, own))
+        np.testing.assert_allclose(
+            kernels.empirical(wide, ours, CIRCLE.nodes),
+            kernels.empirical(network(m), theirs, CIRCLE.nodes),
+            rtol=1e-12,
+        )
+    cut = pools.cut(params, 3)["plus"]["factors"]
+    assert cut.shape == (2 * POOLS, 3)
+
+
+def test_training_leaves_the_factors_alone() -> None:
+    wide = pools.adjustable(networks.fully_connected(2, (WIDEST,), "tanh", biases=True))
+    params = pools.narrowed(wide.init(KEYS[0]), 2)
+    flow = dynamics.gradient_flow(
+        wide, params, TARGET, CIRCLE, TIMES, keep_params=True, progress=False
+    )
+    after = flow.params_at(-1)
+    np.testing.assert_array_equal(after["factors"], params["factors"])
+    moved = np.abs(after["layers"][0]["weight"] - params["layers"][0]["weight"]).max(axis=1)
+    assert np.all(moved[:2] > 1e-4)
+    np.testing.assert_array_equal(moved[2:], 0.0)
+
+
+def test_what_an_adjustable_network_refuses() -> None:
+    form = "network must be networks.fully_connected(d, (M,), …) with one hidden layer and one out"
+    for other in (network(4), networks.fully_connected(2, (4, 3)),
+                  networks.fully_connected(2, (4,), outputs=2)):  # fmt: skip
+        with refused(form):
+            pools.adjustable(other)
+    with refused("network must be a Network, got a function.", TypeError):
+        pools.adjustable(lambda m: network(m))
+    wide = pools.adjustable(networks.fully_connected(2, (4,)))
+    with refused("m must be between 1 and 4, got 5."):
+        pools.narrowed(wide.init(KEYS[0]), 5)
+    with refused("params have no factors: draw them with pools.adjustable(network).init."):
+        pools.narrowed(network(4).init(KEYS[0]), 2)
+
+
 def test_what_it_refuses() -> None:
     wide = jax.vmap(network(WIDEST).init)(KEYS)
     with refused("m must divide the 6 neurons of a pool, got 4."):

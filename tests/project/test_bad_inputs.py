@@ -153,6 +153,14 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "measures.Measure.inner": lambda values=LABELS: CIRCLE.inner(values, LABELS),
     "measures.Measure.norm": lambda values=LABELS: CIRCLE.norm(values),
     "measures.empirical": lambda points=SAMPLE: measures.empirical(points),
+    "theory.onset.images": (
+        lambda network=linear, params=START, target=wave, points=SAMPLE:
+        onset.images(network, drawn(params), target, CIRCLE, sample=several(points))
+    ),
+    "theory.onset.neuron_law": (
+        lambda build=lambda m: networks.fully_connected(2, (m,)), values=LABELS:
+        onset.neuron_law(build, values, CIRCLE, KEY, neurons=2)
+    ),
     "theory.onset.sample_constant": lambda values=LABELS: (
         onset.sample_constant(jnp.eye(Q), values, CIRCLE)
     ),
@@ -350,6 +358,8 @@ ELSEWHERE = {
     "networks.Network": "its functions are refused where they are used",
     "book.plots.mode_decay": "its labels are words",
     "dynamics.pools.cut": "params of a known form",
+    "dynamics.pools.narrowed": "params of a known form",
+    "dynamics.pools.adjustable": "its network is refused by a test of its own",
     "studies.against_kernels": "network and flows are those of the named studies",
     "learning.zonal.of_network": "params of a known form",
     "datasets.Images": "labels that the library reads",

@@ -16,6 +16,7 @@ from companion import api
 from ntklib import _arguments, datasets, dynamics, kernels, networks, theory
 from ntklib.dynamics import pools
 from ntklib.measures import spheres
+from ntklib.theory import onset
 
 REMEDY = (
     "make one with jax.random.key(0), or b of them with jax.random.split(jax.random.key(0), b)."
@@ -30,6 +31,9 @@ ONE_KEY: dict[str, Callable[[Any], Any]] = {
     "measures.spheres.angular_gaussian": lambda key: spheres.angular_gaussian(jnp.eye(3), 4, key),
     "measures.spheres.hemispheres": lambda key: spheres.hemispheres(jnp.eye(3)[0], 0.5, 4, key),
     "measures.spheres.uniform": lambda key: spheres.uniform(3, 4, key),
+    "theory.onset.neuron_law": lambda key: onset.neuron_law(
+        network, jnp.ones(8), CIRCLE, key, neurons=2
+    ),
     "theory.plan": lambda key: theory.plan(network, TARGET, CIRCLE, 0.1, key, draws=2),
     # No parameters of a function, but functions themselves.
     "networks.fully_connected(…).init": NETWORK.init,

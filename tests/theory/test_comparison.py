@@ -10,7 +10,7 @@ from cases import points
 from refusals import refused
 from scipy import linalg
 
-from ntklib import dynamics, measures, spectrum, theory
+from ntklib import dynamics, measures, spectrum, statistics, theory
 
 TIMES = jnp.asarray([0.1, 0.5, 2.0, 7.0])
 Q = 6
@@ -200,3 +200,48 @@ def test_bad_arguments_are_refused() -> None:
         run(sup_norm=0.0, kernel_distance=jnp.ones(2))
     with jax.enable_x64(False), refused("A difference of trajectories needs float64"):
         run()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_each_draw_against_its_own_kernel(seed: int) -> None:
+    """What `compare` says of one draw after the other."""
+    problems = [problem(each) for each in (seed, seed)]
+    measure = problems[0][1].measure
+    gram = problems[0][0]
+    grams = jnp.asarray(np.stack([gram, 2 * gram]))
+    residuals, initial = trajectories((2,), seed)
+    got = theory.compare_with_start(residuals, initial, TIMES, grams, measure)
+    for b in range(2):
+        one = theory.compare(residuals[b], initial, TIMES, spectrum.nystrom(grams[b], measure))
+        np.testing.assert_allclose(got.total[b], one.total, rtol=1e-9)
+        np.testing.assert_allclose(got.damping[b], one.damping, rtol=1e-9)
+        np.testing.assert_allclose(got.projected[b], one.projected, rtol=1e-8)
+        np.testing.assert_allclose(got.projected_epsilon[b], one.projected_epsilon, rtol=1e-8)
+    np.testing.assert_array_equal(got.kernel_term, 0.0)
+    assert np.all(np.isfinite(got.projected_bound(1.0)))
+    with refused("grams has 1 entries and residuals has 2"):
+        theory.compare_with_start(residuals, initial, TIMES, grams[:1], measure)
+    with refused("times must start after 0, where both sides vanish: drop t = 0."):
+        theory.compare_with_start(residuals, initial, TIMES.at[0].set(0.0), grams, measure)
+
+
+def test_what_is_needed_has_an_exponent_where_no_epsilon_is() -> None:
+    """Sizes at which ε = 0 suffices in every draw: a fit of ε̂ has nothing to take the log of."""
+    random, sizes = np.random.default_rng(0), (4.0, 8.0, 16.0, 32.0, 64.0)
+    _, system = problem()
+    initial = jnp.zeros(Q)
+    needed, least = [], []
+    for n in sizes:
+        residuals = jnp.asarray(random.standard_normal((16, len(TIMES), Q))) / n**0.5
+        run = theory.compare(
+            residuals, initial, TIMES, system, sup_norm=1.0,
+            kernel_distance=jnp.full(16, 50 / n**0.5),
+        )  # fmt: skip
+        needed.append(run.projected_needed[:, -1])
+        least.append(run.projected_epsilon[:, -1])
+        np.testing.assert_allclose(run.total_needed - run.kernel_term[:, None], run.total_epsilon)
+        assert np.all(run.projected <= run.projected_bound(0.0))
+    assert np.max(least) < 0
+    rate = statistics.fit_rate(sizes, np.stack(needed), statistic=0.9)
+    assert rate.low < -1 < rate.high
+    assert rate.high < -0.5

@@ -2,12 +2,16 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpy.polynomial.hermite_e import hermegauss
 from refusals import refused
+from scipy.special import erf
 
-from ntklib import measures
+from ntklib import kernels, measures, networks, targets
+from ntklib.dynamics import pools
 from ntklib.theory import onset
 
 Q = 3
@@ -99,3 +103,102 @@ def test_what_it_refuses() -> None:
         law_of(atoms, limit[:2, :2], 1)
     with refused("initial_kernels' last axis has 2 entries and measure has 3"):
         law_of(atoms[:, :, :2], limit, 1)
+
+
+CIRCLE = measures.circle(16)
+TARGET = targets.FourierSum((0, 1, 2), (0.5, 0.5, 0.5), (0.0, 0.3, 1.0))
+KEY = jax.random.key(0)
+
+
+def shallow(m: int) -> networks.Network:
+    return networks.fully_connected(2, (m,), "erf", biases=True)
+
+
+def by_quadrature(count: int = 24) -> tuple[float, float]:
+    """Returns a and c of networks with one hidden layer of erf, from the formula of a neuron."""
+    at, weight = hermegauss(count)
+    grid = np.stack(np.meshgrid(at, at, at, indexing="ij"), axis=-1).reshape(-1, 3)
+    weights = np.einsum("i,j,k->ijk", weight, weight, weight).ravel()
+    kept = weights > 1e-12 * weights.max()
+    grid, weights = grid[kept], weights[kept] / weights[kept].sum()
+    inputs = np.column_stack([np.asarray(CIRCLE.nodes) / 2**0.5, np.ones(16)])
+    u, start = grid @ inputs.T, -np.asarray(TARGET(CIRCLE.nodes))
+    active, slope = erf(u), 2 / np.sqrt(np.pi) * np.exp(-(u**2))
+    limit = np.asarray(shallow(1).kernel(CIRCLE.nodes, CIRCLE.nodes))
+    first = active[:, :, None] * active[:, None] + 1 - limit  # free of the outgoing weight v
+    second = slope[:, :, None] * slope[:, None] * (inputs @ inputs.T)  # what v² is before
+    a = c = 0.0
+    for left, right, moment in ((first, first, 1), (first, second, 2), (second, second, 3)):
+        images = [kernel @ start / 16 for kernel in (left, right)]
+        share = weights @ np.mean(images[0] * images[1], axis=1)
+        a += moment * share
+        c += moment * (weights @ np.mean(left * right * start**2, axis=(1, 2)) - share)
+    return a, c
+
+
+def test_the_law_of_neurons_is_that_of_their_formula() -> None:
+    """And its errors are those of repetitions; a wrong moment of v would be several of them off."""
+    a, c = by_quadrature()
+    keys = jax.random.split(KEY, 16)
+    start = -TARGET(CIRCLE.nodes)
+    laws = [onset.neuron_law(shallow, start, CIRCLE, key, neurons=512) for key in keys]
+    limit = kernels.analytic(shallow(1), CIRCLE.nodes)
+    for name, exact in (("a", a), ("c", c)):
+        values = np.array([getattr(law, name) for law in laws])
+        said = float(np.mean([getattr(law, f"{name}_error") for law in laws]))
+        assert abs(values.mean() - exact) < 4 * said / len(laws) ** 0.5
+        assert 0.6 < values.std(ddof=1) / said < 1.6
+        assert 10 * said / len(laws) ** 0.5 < exact  # it would notice a tenth
+    assert {law.b for law in laws} == {float(onset.sample_constant(limit, start, CIRCLE))}
+
+
+def test_blocks_of_neurons_are_independent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A law of two and a half blocks has the error of all its neurons, none counted twice."""
+    start = -TARGET(CIRCLE.nodes)
+    monkeypatch.setattr(onset, "BLOCK", 64)
+    law = onset.neuron_law(shallow, start, CIRCLE, KEY, neurons=160)
+    parts = [
+        onset.neuron_law(shallow, start, CIRCLE, jax.random.fold_in(KEY, 9 + i), neurons=64)
+        for i in range(2)
+    ]
+    assert law.a_error < 0.8 * np.mean([part.a_error for part in parts])
+    assert parts[0].a != parts[1].a
+
+
+@pytest.mark.parametrize("finite", [False, True])
+def test_images_are_those_of_the_kernel(finite: bool) -> None:
+    network = networks.antisymmetric(networks.fully_connected(2, (3, 4), "tanh", biases=True))
+    params = jax.vmap(network.init)(jax.random.split(KEY, 3))
+    sample = CIRCLE.sample(KEY, 3 * 5).reshape(3, 5, 2) if finite else None
+    found = onset.images(network, params, TARGET, CIRCLE, sample=sample)
+    for draw in range(3):
+        theta = jax.tree.map(lambda leaf, i=draw: leaf[i], params)
+        if sample is None:
+            gram = kernels.empirical(network, theta, CIRCLE.nodes)
+            expected = gram @ (CIRCLE.weights * -TARGET(CIRCLE.nodes))
+        else:
+            gram = kernels.empirical(network, theta, CIRCLE.nodes, sample[draw])
+            expected = gram @ -TARGET(sample[draw]) / 5
+        np.testing.assert_allclose(found[draw], expected, rtol=1e-10, atol=1e-12)
+
+
+def test_images_of_neurons_make_those_of_networks() -> None:
+    params = jax.vmap(shallow(8).init)(jax.random.split(KEY, 2))
+    whole = onset.images(shallow(8), params, TARGET, CIRCLE)
+    of_neurons = onset.images(shallow(1), pools.cut(params, 1), TARGET, CIRCLE)
+    np.testing.assert_allclose(of_neurons.reshape(2, 8, 16).mean(axis=1), whole, rtol=1e-10)
+
+
+def test_what_images_and_neurons_refuse() -> None:
+    start = -TARGET(CIRCLE.nodes)
+    with refused("neurons must be at least 2, got 1"):
+        onset.neuron_law(shallow, start, CIRCLE, KEY, neurons=1)
+    for other in (lambda m: networks.antisymmetric(shallow(m)),
+                  lambda m: networks.fully_connected(2, (m, m))):  # fmt: skip
+        with refused("network must be m ↦ networks.fully_connected(d, (m,), …), with one hidden"):
+            onset.neuron_law(other, start, CIRCLE, KEY, neurons=4)
+    params = jax.vmap(shallow(2).init)(jax.random.split(KEY, 2))
+    with refused("sample has 3 entries and the leading axis of params has 2"):
+        onset.images(shallow(2), params, TARGET, CIRCLE, sample=jnp.ones((3, 4, 2)))
+    with refused("with draws=True every array of params needs the same leading axis"):
+        onset.images(shallow(2), shallow(2).init(KEY), TARGET, CIRCLE)
