@@ -359,10 +359,9 @@ def _among(layers: Layers, unit: Array, a: Array) -> Float[Array, "n n"]:
 def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
     (unit, a), (unit_dot, a_dot) = primals, tangents
     tile, points = _tile(layers, slopes=True), _points(layers, unit, a)
-    gram, by_cosine, by_length = _tiles.among(tile, points, SIDE, (0, 1, 3))
-    turn = unit_dot @ unit.T
-    lengths = by_length * a_dot[:, None]
-    return gram, by_cosine * (turn + turn.T) + (lengths + by_length.T * a_dot[None])
+    gram, by_cosine, by_first, by_second = _tiles.among(tile, points, SIDE, (0, 1, 3, 2))
+    turn = unit_dot @ unit.T + unit @ unit_dot.T
+    return gram, by_cosine * turn + (by_first * a_dot[:, None] + by_second * a_dot[None])
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -163,3 +163,7 @@ def test_tiles_make_the_same_matrix_and_gradient_as_neural_tangents() -> None:
                 for k in (network.kernel, lambda x, y: other(x, y, "ntk"))
             ]
             np.testing.assert_allclose(slopes[0], slopes[1], atol=1e-12)
+        square = jnp.sin(jnp.arange(300 * 300.0)).reshape(300, 300)
+        alone = jax.grad(lambda x: jnp.sum(square * network.kernel(x, x)))(x)
+        twice = jax.grad(lambda x: jnp.sum(square * network.kernel(x, jnp.array(x))))(x)
+        np.testing.assert_allclose(alone, twice, atol=1e-12)
