@@ -176,8 +176,11 @@ class _Limit:
 @functools.cache
 def _built(kernel: _Limit) -> Kernel:
     omega = named(kernel.activation)
-    built = kernel.build(kernel.depth, omega.layer, kernel.biases, **dict(kernel.form))
-    return jax.jit(built if omega.closed_form else _by_rows(built))
+    built = kernel.build(kernel.depth, omega, kernel.biases, **dict(kernel.form))
+    gram = built if omega.closed_form else _by_rows(built)
+    between, among = jax.jit(gram), jax.jit(lambda x: gram(x, x))
+    # Of one set of points half the matrix may do, which can't be seen inside jit.
+    return lambda x1, x2: among(x1) if x1 is x2 else between(x1, x2)
 
 
 @functools.cache

@@ -24,8 +24,10 @@ import jax.extend.core
 import jax.interpreters.ad
 from jaxtyping import Array, Float
 
+from ntklib.networks import _covariances
+from ntklib.networks.activations import Activation
+
 GramOf = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
-MakeLayer = Callable[[Any], Any]
 
 _INSTALL = (
     "neural-tangents is not installed, and analytic kernels need it. With uv: `uv sync`. "
@@ -96,12 +98,12 @@ def load() -> types.ModuleType:
         return importlib.import_module("neural_tangents")
 
 
-def dense_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> GramOf:
+def dense_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
     r"""The analytic tangent kernel $K^\infty$ of a fully connected network in NTK scaling.
 
     Args:
       depth: number of hidden layers.
-      activation_layer: makes the activation's layer from the module `neural_tangents.stax`.
+      activation: ω.
       biases: whether every layer has a standard normal bias.
 
     Returns:
@@ -110,13 +112,15 @@ def dense_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> GramO
     Raises:
       ImportError: neural-tangents is not installed.
     """
+    if activation.layers is not None:
+        return _covariances.gram(activation.layers(depth, biases))
     stax = _stax()
-    hidden = [_dense(stax, biases), activation_layer(stax)] * depth
+    hidden = [_dense(stax, biases), activation.layer(stax)] * depth
     _, _, kernel_of = stax.serial(*hidden, _dense(stax, biases))
     return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"))
 
 
-def residual_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> GramOf:
+def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
     r"""The analytic tangent kernel of a residual network with an odd activation.
 
     $\alpha^{(l)} = \omega(u) + \alpha^{(l-1)}$: given α⁽ˡ⁻¹⁾, u is symmetric and ω odd, so the
@@ -128,8 +132,10 @@ def residual_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> Gr
     added here. Arguments and result are those of `dense_kernel`; the first hidden layer is fully
     connected, and the activation must be odd.
     """
+    if activation.layers is not None:
+        return _covariances.gram(activation.layers(depth, biases, residual=True))
     stax = _stax()
-    _, _, branch_of = stax.serial(_dense(stax, biases), activation_layer(stax))
+    _, _, branch_of = stax.serial(_dense(stax, biases), activation.layer(stax))
     _, _, readout_of = stax.serial(_dense(stax, biases))
 
     def tangent(x1: Array, x2: Array) -> Array:
@@ -149,7 +155,7 @@ def residual_kernel(depth: int, activation_layer: MakeLayer, biases: bool) -> Gr
 
 def convolutional_kernel(
     depth: int,
-    activation_layer: MakeLayer,
+    activation: Activation,
     biases: bool,
     *,
     shape: tuple[int, ...],
@@ -161,7 +167,7 @@ def convolutional_kernel(
 
     Args:
       depth: number of convolutions.
-      activation_layer: as for `dense_kernel`.
+      activation: as for `dense_kernel`.
       biases: as for `dense_kernel`.
       shape: of an input, (*positions, channels).
       size: length of the filters along every axis.
@@ -180,7 +186,7 @@ def convolutional_kernel(
         b_std=1.0 if biases else None,
         parameterization="ntk",
     )
-    hidden = [convolution, activation_layer(stax)] * depth
+    hidden = [convolution, activation.layer(stax)] * depth
     readout = _dense(stax, biases, math.sqrt(positions))
     _, _, kernel_of = stax.serial(*hidden, stax.Flatten(), readout)
 

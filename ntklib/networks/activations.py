@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ntklib import _arguments
-from ntklib.networks import _hermite
+from ntklib.networks import _covariances, _hermite
 
 __all__ = ["ACTIVATIONS"]
 
@@ -25,6 +25,7 @@ class Activation:
       smooth: whether ω is twice continuously differentiable with ω, ω' Lipschitz (Assumption 1).
       odd: whether ω(−u) = −ω(u), which residual networks need.
       closed_form: whether its kernel is an elementary function; else it is a Hermite series.
+      layers: makes, of depth and biases, the recursion of `_covariances`; None where there is none.
 
     Example:
       >>> from ntklib.networks import activations
@@ -38,6 +39,7 @@ class Activation:
     smooth: bool
     odd: bool
     closed_form: bool
+    layers: Callable[..., _covariances.Layers] | None = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Pickles one of `ACTIVATIONS` by its name, since JAX's own functions can't be pickled."""
@@ -59,7 +61,12 @@ def _by_series(function: Callable[[Array], Array], *, odd: bool) -> Activation:
 
 ACTIVATIONS = {
     "erf": Activation(
-        jax.lax.erf, lambda stax: stax.Erf(), smooth=True, odd=True, closed_form=True
+        jax.lax.erf,
+        lambda stax: stax.Erf(),
+        smooth=True,
+        odd=True,
+        closed_form=True,
+        layers=_covariances.Erf,
     ),
     "gelu": Activation(
         functools.partial(jax.nn.gelu, approximate=False),
@@ -69,7 +76,12 @@ ACTIVATIONS = {
         closed_form=True,
     ),
     "relu": Activation(
-        jax.nn.relu, lambda stax: stax.Relu(), smooth=False, odd=False, closed_form=True
+        jax.nn.relu,
+        lambda stax: stax.Relu(),
+        smooth=False,
+        odd=False,
+        closed_form=True,
+        layers=_covariances.Relu,
     ),
     "softplus": _by_series(jax.nn.softplus, odd=False),
     "tanh": _by_series(jnp.tanh, odd=True),

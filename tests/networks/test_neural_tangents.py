@@ -92,7 +92,7 @@ def test_without_neural_tangents_the_error_says_how_to_install_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     _neural_tangents.load.cache_clear()
     _network._built.cache_clear()
-    network = networks.fully_connected(3, (4,))
+    network = networks.fully_connected(3, (4,), "gelu")  # that of erf and ReLU is our own
     with refused("pip install --no-deps neural-tangents==0.6.5", ImportError):
         kernels.analytic(network, jnp.asarray(points(2)))
     # What needs no analytic kernel works without it, and nothing of the failure is kept.

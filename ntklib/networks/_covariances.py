@@ -1,0 +1,382 @@
+r"""Tangent kernels of fully connected ReLU and erf networks, exact where points coincide.
+
+A covariance c of unit variances tells an angle only to √ε near c = 1, and the kernel of ReLU
+networks is as sharp there as the angle. neural-tangents hands c from layer to layer, so that no
+function of it can give back what its rounding took. Here the recursion of Jacot, Gabriel and
+Hongler (2018) runs on m = 1 − |cos φ| of the angle φ between two preactivations: m begins as
+half the squared distance of two unit vectors, ±, and every layer is a sum of terms that are not
+negative, or smooth in m. Such networks are therefore the only ones that neural-tangents doesn't
+put together; the tests compare both.
+
+Unit vectors are rounded, so that an angle is known to about ε. The erf kernel of points with
+|x| ≫ √d tells angles of √d/|x| apart: of two points as close as that, its relative error is up to
+ε·|x|/√d. Numbers below the least normal one are 0, as everywhere in XLA.
+
+Angles come from a power series, $\phi/\sin\phi = \sum_k w_k m^k$ with $w_k = 2^k k!^2/(2k+1)!$:
+a polynomial in place of library functions, which would take most of the time.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from ntklib.networks import _tiles
+
+SIDE = 128
+"""Points a side of a tile: some arrays of SIDE² numbers fit into a core's cache."""
+
+FEW = 16
+"""Dimensions up to which distances are sums of squared differences; beyond, matrix products."""
+
+CLOSE = 1 / 128
+"""Where m is less, the rounding of a product would be felt, and differences are taken."""
+
+CHUNK = 64
+"""Terms of an inner product that are added one by one; chunks are added in pairs."""
+
+DEGREES = {"float64": 21, "float32": 9}
+"""Of the polynomials in m: their error on [0, 1] is below rounding."""
+
+STEEP = 0.4
+"""Where 1 − |ρ| is less, arcsin ρ is counted from ±π/2."""
+
+TERMS = 64
+"""Of the series, whose terms fall off like 2⁻ᵏ at m = 1."""
+
+
+@runtime_checkable
+class Layers(Protocol):
+    """The recursion of an activation through the layers."""
+
+    def profile(self, a: Float[Array, " n"]) -> PyTree:
+        """Returns what depends on one point, of |x|/√d: arrays of shape (n,) or (n, depth)."""
+
+    def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
+        """Returns the kernel, of 1 − |cos φ|, the sign of cos φ, and two points' profiles."""
+
+
+@dataclass(frozen=True)
+class Relu:
+    r"""ReLU: $\cos\phi' = (\sin\phi + (\pi - \phi)\cos\phi)/\pi$, $\dot\kappa = (\pi - \phi)/\pi$.
+
+    The state of a pair is m, the sign of cos φ, and Θ relative to the deviations of both points.
+    A bias takes the unit vectors (cos φ, …) to (e cos φ, …, f) with e² + f² = 1.
+
+    Attributes:
+      depth: number of hidden layers.
+      biases: whether every layer has a standard normal bias.
+    """
+
+    depth: int
+    biases: bool
+
+    def profile(self, a: Float[Array, " n"]) -> PyTree:
+        """Returns two factors whose product scales the kernel, and e, f of every bias."""
+        if not self.biases:
+            # Powers of two in halves: the product of both deviations could overflow.
+            return a * 0.5 ** (self.depth // 2), a * 0.5 ** ((self.depth + 1) // 2), ()
+        shares, deviation = [], a
+        for _ in range(self.depth + 1):
+            total = jnp.sqrt(deviation * deviation + 1)
+            shares.append((deviation / total, 1 / total))
+            last, deviation = total, total * math.sqrt(0.5)
+        first, *others = shares
+        e, f = (jnp.stack(each, axis=1) for each in zip(*others, strict=True))
+        return last, last, (*first, e, f)
+
+    def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
+        """See `Layers`."""
+        (left, _, row), (_, right, column) = p, q
+        layers: Any = None
+        if self.biases:
+            m, sign = _with_bias(m, sign, row[:2], column[:2])
+            layers = row[2:], column[2:]
+
+        def layer(state: tuple[Array, ...], shares: Any) -> tuple[tuple[Array, ...], None]:
+            m, sign, tangent = state
+            _, phi, excess = angle(m)
+            acute = sign > 0
+            slope = jnp.where(acute, 1 - phi / math.pi, phi / math.pi)
+            m = jnp.maximum(jnp.where(acute, m, 1) - excess / math.pi, 0)
+            if shares is not None:
+                (e, f), (e_, f_) = shares
+                m = ((e - e_) ** 2 + (f - f_) ** 2) / 2 + e * e_ * m
+                slope = slope * (e * e_)
+            return (m, jnp.ones_like(sign), 1 - m + slope * tangent), None
+
+        start: tuple[Array, ...] = (m, sign, sign * (1 - m))
+        state, _ = jax.lax.scan(layer, start, layers, length=self.depth)
+        return left * right * state[-1]
+
+
+@dataclass(frozen=True)
+class Erf:
+    r"""erf: $c' = \frac2\pi\arcsin\tilde\rho$, $\tilde\rho = 2c/\sqrt{(1+2s)(1+2r)}$.
+
+    From the second layer on no variance is above depth + 1, and c itself tells 1 − |ρ̃| well.
+    Before, the points may be of any length: like a bias that two points don't share, erf takes
+    unit vectors (…, cos φ) to (e cos φ, …) with e² + f² = 1, f² = 1/(1 + 2s).
+
+    Attributes:
+      depth: number of hidden layers.
+      biases: whether every layer has a standard normal bias.
+      residual: whether a hidden layer, after the first, adds its input to its output.
+    """
+
+    depth: int
+    biases: bool
+    residual: bool = False
+
+    def profile(self, a: Float[Array, " n"]) -> PyTree:
+        """Returns e, f and the bias's share of the first layer, and √2/√(1 + 2s) of all."""
+        shares: tuple[Array, ...] = ()
+        deviation = a
+        if self.biases:
+            deviation = jnp.sqrt(a * a + 1)
+            shares = a / deviation, 1 / deviation
+        f = 1 / jnp.sqrt(1 + 2 * deviation * deviation)
+        e = math.sqrt(2) * deviation * f
+        weights, rho, m, before = [e], e * e, f * f, jnp.zeros_like(a)
+        for _ in range(self.depth - 1):
+            phi, _ = _arcsine(rho, m)
+            before = (2 / math.pi) * phi + (before if self.residual else 0)
+            s = before + float(self.biases)
+            weights.append(math.sqrt(2) / jnp.sqrt(1 + 2 * s))
+            rho = s * weights[-1] ** 2
+            m = 1 - rho
+        following = [*weights[1:], jnp.zeros_like(a)]
+        return e, f, shares, jnp.stack(weights, axis=1), jnp.stack(following, axis=1)
+
+    def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
+        """See `Layers`."""
+        (e, f, share, *row), (e_, f_, share_, *column) = p, q
+        if self.biases:
+            m, sign = _with_bias(m, sign, share, share_)
+        cosine = sign * (1 - m)
+        rho = e * e_ * cosine
+        m = (f * f + f_ * f_ + (e - e_) ** 2) / 2 + e * e_ * m
+
+        def layer(state: tuple[Array, ...], weights: Any) -> tuple[tuple[Array, ...], None]:
+            m, rho, c_before, tangent_before, tangent = state
+            (weight, following), (weight_, following_) = weights
+            phi, sine = _arcsine(rho, m)
+            c = (2 / math.pi) * phi
+            tangent = (2 / math.pi) * (weight * weight_) / sine * tangent
+            if self.residual:
+                c, tangent = c + c_before, tangent + tangent_before
+            s = c + float(self.biases)
+            rho = s * (following * following_)
+            return (1 - jnp.abs(rho), rho, c, tangent, tangent + s), None
+
+        zero = jnp.zeros_like(m)
+        start: tuple[Array, ...] = (m, rho, zero, zero, cosine)
+        weights: Any = tuple(row), tuple(column)
+        state, _ = jax.lax.scan(layer, start, weights)
+        return state[-1]
+
+
+def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Array]:
+    """Returns m and the sign of e·e'·cos φ + f·f'."""
+    (e, f), (e_, f_) = row, column
+    weight = e * e_
+    acute = sign * weight * (1 - m) + f * f_ >= 0
+    rest = jnp.where(acute == (sign > 0), m, 2 - m)
+    differences = (e - e_) ** 2 + jnp.where(acute, f - f_, f + f_) ** 2
+    return differences / 2 + weight * rest, jnp.where(acute, 1, -1).astype(m.dtype)
+
+
+def _arcsine(rho: Array, m: Array) -> tuple[Array, Array]:
+    """Returns arcsin ρ and √(1 − ρ²), of ρ and m = 1 − |ρ|: one may be exact where one isn't."""
+    sine, phi, _ = angle(jnp.where(m < STEEP, m, 1 / 2))
+    steep = jnp.where(rho < 0, -1, 1).astype(m.dtype) * (math.pi / 2 - phi)
+    small = jnp.where(m < STEEP, 0, rho)
+    cosine = jnp.sqrt((1 - small) * (1 + small))
+    quotient = _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * (small**2 / (1 + cosine)) - 1)
+    return jnp.where(m < STEEP, steep, small * quotient), jnp.where(m < STEEP, sine, cosine)
+
+
+@jax.custom_jvp
+def angle(m: Array) -> tuple[Array, Array, Array]:
+    r"""Returns sin φ, φ and sin φ − φ cos φ, of m = 1 − cos φ in [0, 1].
+
+    Where φ is below rounding, its derivative is 0: the mean over directions, since the kernel has
+    a cusp there or doesn't depend on φ.
+    """
+    sine = jnp.sqrt(m * (2 - m))
+    phi = sine * _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * m - 1)
+    # What cancels here is of the size of φ: as an error of m it is one of ε in the angle.
+    return sine, phi, sine - phi * (1 - m)
+
+
+@angle.defjvp
+def _angle_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, Any]:
+    (m,), (m_dot,) = primals, tangents
+    sine, phi, excess = angle(m)
+    apart = m > 16 * float(np.finfo(m.dtype).eps) ** 2
+    phi_dot = jnp.where(apart, m_dot / jnp.where(apart, sine, 1), 0)
+    return (sine, phi, excess), ((1 - m) * phi_dot, phi_dot, phi * m_dot)
+
+
+def _horner(coefficients: tuple[float, ...], z: Array) -> Array:
+    """Returns a polynomial's value, from its even and odd powers: two shorter chains."""
+    even, odd = coefficients[::2], coefficients[1::2]
+    return _chain(even, z * z) + z * _chain(odd, z * z)
+
+
+def _chain(coefficients: tuple[float, ...], z: Array) -> Array:
+    total = jnp.full_like(z, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = total * z + coefficient
+    return total
+
+
+@functools.cache
+def _polynomial(degree: int) -> tuple[float, ...]:
+    """Returns the series of φ/sin φ as a polynomial in z = 2m − 1 of this degree.
+
+    In powers of z all terms add up without cancellation; then Lanczos's economization replaces
+    the highest power by its Chebyshev polynomial, as long as there are too many.
+    """
+    w = [1.0]
+    for k in range(TERMS + 30):
+        w.append(w[-1] * (k + 1) / (2 * k + 3))
+    powers = np.asarray(
+        [math.fsum(w[j] * math.comb(j, k) * 0.5**j for j in range(k, len(w))) for k in range(TERMS)]
+    )
+    for k in range(TERMS - 1, degree, -1):
+        chebyshev = np.polynomial.chebyshev.cheb2poly([0] * k + [1])
+        powers = (powers - powers[-1] / chebyshev[-1] * chebyshev)[:-1]
+    return tuple(powers.tolist())
+
+
+def gram(layers: Layers) -> Callable[[Array, Array], Array]:
+    """Returns the kernel of two sets of points; of a set with itself it computes half."""
+
+    def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        if x1 is x2:
+            return _among(layers, *_polar(x1))
+        return _between(layers, *_polar(x1), *_polar(x2))
+
+    return kernel
+
+
+def _polar(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+    """Returns unit vectors and |x|/√d, without overflow; 0 and 0 for a point at 0."""
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=1))
+    mantissa, _ = jnp.frexp(largest)
+    scale = jnp.where(largest > 0, largest / jnp.where(largest > 0, mantissa, 1), 1)
+    scaled = x / scale[:, None]
+    squares = scaled * scaled
+    while squares.shape[1] > 1:  # in pairs, where one by one many terms lose digits
+        half = (squares.shape[1] + 1) // 2
+        rest = jnp.pad(squares[:, half:], ((0, 0), (0, 2 * half - squares.shape[1])))
+        squares = squares[:, :half] + rest
+    some = squares[:, 0] > 0
+    square = jnp.where(some, squares[:, 0], 1)
+    length = jnp.where(some, scale * jnp.sqrt(square / x.shape[1]), 0)
+    return scaled / jnp.sqrt(square)[:, None], length
+
+
+def _separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
+    """Returns 1 − |cos φ| and the sign of cos φ, of unit vectors; `same` tells who is who."""
+    one = jnp.ones((), x.dtype)
+    if x.shape[1] <= FEW:
+        nothing = jnp.zeros(same.shape, x.dtype)
+        halves = [jnp.pad(v.T, ((0, v.shape[1] % 2), (0, 0))) for v in (x, y)]
+        parts = tuple(v.reshape(2, -1, v.shape[1]) for v in halves)
+        (minus, plus), _ = jax.lax.scan(_more_dimensions, (nothing, nothing), parts)
+        return jnp.minimum(minus, plus) / 2, jnp.where(minus <= plus, one, -one)
+    cosine = _inner(x, y)
+    sign = jnp.where(cosine < 0, -one, one)
+    m = jnp.where(same, 0, 1 - jnp.abs(cosine))
+    close = (m < CLOSE) & ~same
+
+    def by_differences() -> Array:
+        steps = x[:, None, :] - sign[:, :, None] * y[None]
+        return jnp.where(close, jnp.sum(steps * steps, axis=-1) / 2, m)
+
+    return jax.lax.cond(jnp.any(close), by_differences, lambda: m), sign
+
+
+def _more_dimensions(squares: tuple[Array, Array], parts: Any) -> tuple[Any, None]:
+    minus, plus = squares
+    for x, y in zip(*parts, strict=True):
+        minus = minus + (x[:, None] - y[None]) ** 2
+        plus = plus + (x[:, None] + y[None]) ** 2
+    return (minus, plus), None
+
+
+def _inner(x: Float[Array, "n d"], y: Float[Array, "k d"]) -> Float[Array, "n k"]:
+    parts = [
+        jnp.matmul(x[:, i : i + CHUNK], y[:, i : i + CHUNK].T, precision="highest")
+        for i in range(0, x.shape[1], CHUNK)
+    ]
+    while len(parts) > 1:
+        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+        parts = [pair[0] + pair[1] if len(pair) == 2 else pair[0] for pair in pairs]
+    return parts[0]
+
+
+def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:
+    """Returns the kernel of a tile, with its derivatives by cos φ and by both lengths."""
+
+    def tile(rows: PyTree, columns: PyTree) -> tuple[Array, ...]:
+        (x, i, p, p_dot), (y, j, q, q_dot) = rows, columns
+        m, sign = jax.lax.stop_gradient(_separation(x, y, i[:, None] == j[None]))
+        p, p_dot = jax.tree.map(lambda v: v.T[..., None], (p, p_dot))
+        q, q_dot = jax.tree.map(lambda v: v.T[..., None, :], (q, q_dot))
+        if not slopes:
+            return (layers.entries(m, sign, p, q),)
+        still = [jax.tree.map(jnp.zeros_like, each) for each in (m, p, q)]
+        ways = [
+            (jnp.ones_like(m), *still[1:]), (still[0], p_dot, still[2]), (*still[:2], q_dot)
+        ]  # fmt: skip
+        of = lambda m, p, q: layers.entries(m, sign, p, q)  # noqa: E731
+        found = [jax.jvp(of, (m, p, q), way) for way in ways]
+        return found[0][0], -sign * found[0][1], found[1][1], found[2][1]
+
+    return tile
+
+
+def _points(layers: Layers, unit: Array, a: Array, start: int = 0) -> PyTree:
+    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
+    return unit, start + jnp.arange(len(a)), *profile
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _among(layers: Layers, unit: Array, a: Array) -> Float[Array, "n n"]:
+    return _tiles.among(_tile(layers, slopes=False), _points(layers, unit, a), SIDE, (0,))[0]
+
+
+@_among.defjvp
+def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (unit, a), (unit_dot, a_dot) = primals, tangents
+    tile, points = _tile(layers, slopes=True), _points(layers, unit, a)
+    gram, by_cosine, by_first, by_second = _tiles.among(tile, points, SIDE, (0, 1, 3, 2))
+    turn = unit_dot @ unit.T + unit @ unit_dot.T
+    return gram, by_cosine * turn + (by_first * a_dot[:, None] + by_second * a_dot[None])
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _between(
+    layers: Layers, unit_1: Array, a_1: Array, unit_2: Array, a_2: Array
+) -> Float[Array, "n k"]:
+    first, second = _points(layers, unit_1, a_1), _points(layers, unit_2, a_2, len(a_1))
+    return _tiles.between(_tile(layers, slopes=False), first, second, SIDE)[0]
+
+
+@_between.defjvp
+def _between_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (unit_1, a_1, unit_2, a_2), (unit_1_dot, a_1_dot, unit_2_dot, a_2_dot) = primals, tangents
+    first, second = _points(layers, unit_1, a_1), _points(layers, unit_2, a_2, len(a_1))
+    tile = _tile(layers, slopes=True)
+    gram, by_cosine, by_first, by_second = _tiles.between(tile, first, second, SIDE)
+    turn = unit_1_dot @ unit_2.T + unit_1 @ unit_2_dot.T
+    return gram, by_cosine * turn + (by_first * a_1_dot[:, None] + by_second * a_2_dot[None])
