@@ -64,13 +64,13 @@ COMPARISONS = (
         ),
     ),
     false(
-        "the entropy form of the effective rank leaves out the normalization",
+        "the entropy form of the effective rank has another base than its logarithm",
         "11-fisher-rank",
         "fisher-rank.limit",
         (
             "ntklib/spectrum/_rank.py",
-            "np.sum(entr(sigma / sigma.max() / np.sum(sigma / sigma.max())))",
-            "np.sum(entr(0.9 * sigma / sigma.max() / np.sum(sigma / sigma.max())))",
+            "return float(np.exp(np.sum(entr(",
+            "return float(np.exp2(np.sum(entr(",
         ),
     ),
     false(
