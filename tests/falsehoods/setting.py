@@ -78,6 +78,36 @@ SETTING = (
         ),
     ),
     false(
+        "the hidden layer is an eighth wider than it says",
+        "03-tangent-kernels",
+        "assumption-2.constant",
+        (
+            "*",
+            "return networks.fully_connected(2, (width,) * depth, activation)",
+            "return networks.fully_connected(2, (width + width // 8,) * depth, activation)",
+        ),
+    ),
+    false(
+        "every second draw repeats the one before",
+        "03-tangent-kernels",
+        "assumption-2.independent-draws",
+        (
+            "ntklib/kernels/_draws.py",
+            "keys = jax.random.split(key, count)",
+            "keys = jnp.repeat(jax.random.split(key, count), 2)[:count]",
+        ),
+    ),
+    false(
+        "an interval half as long",
+        "03-tangent-kernels",
+        "assumption-2.interval",
+        (
+            "ntklib/statistics/_rates.py",
+            "return Rate(exponent, low, high, intercept",
+            "return Rate(exponent, (exponent + low) / 2, (exponent + high) / 2, intercept",
+        ),
+    ),
+    false(
         "Fourier modes are 1 % too small",
         "04-eigenfunctions",
         "mercer.circle",
