@@ -115,8 +115,8 @@ COMPARISONS = (
         "comparison.start",
         (
             "ntklib/theory/onset.py",
-            "return StartLaw(float(a.mean()), b",
-            "return StartLaw(1.2 * float(a.mean()), b",
+            "return StartLaw(float(a.mean())",
+            "return StartLaw(1.2 * float(a.mean())",
         ),
     ),
     false(
@@ -228,8 +228,8 @@ COMPARISONS = (
         "comparison.underparameterized-law",
         (
             "ntklib/theory/onset.py",
-            "return StartLaw(float(a.mean()), b",
-            "return StartLaw(1.2 * float(a.mean()), b",
+            "return StartLaw(float(a.mean())",
+            "return StartLaw(1.2 * float(a.mean())",
         ),
     ),
     false(
