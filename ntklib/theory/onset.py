@@ -136,9 +136,7 @@ def start_law(
     ):
         _checks.same_length(name, length, "measure", measure.weights.shape[0])
     a, c = (np.asarray(m * part) for part in _parts(grams - limit[None], start, measure.weights))
-    errors = (float(np.std(each, ddof=1)) / draws**0.5 for each in (a, c))
-    b = float(sample_constant(limit, start, measure))
-    return StartLaw(float(a.mean()), b, float(c.mean()), *errors)
+    return _law(a, float(sample_constant(limit, start, measure)), c)
 
 
 def neuron_law(
@@ -198,8 +196,12 @@ def neuron_law(
         for index, size in enumerate(blocks)
     ]
     a, c = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    errors = (float(np.std(each, ddof=1)) / count**0.5 for each in (a, c))
-    b = float(sample_constant(limit, start, measure))
+    return _law(a, float(sample_constant(limit, start, measure)), c)
+
+
+def _law(a: np.ndarray, b: float, c: np.ndarray) -> StartLaw:
+    """Returns the law of the means of a and c, with their standard errors."""
+    errors = (float(np.std(each, ddof=1)) / each.size**0.5 for each in (a, c))
     return StartLaw(float(a.mean()), b, float(c.mean()), *errors)
 
 
@@ -220,7 +222,7 @@ def _of_neurons(
     for size, weight in OUTGOING:
         last = outgoing | {"weight": jnp.full_like(outgoing["weight"], size)}
         grams = tangent_kernels(single, [hidden, last], points)
-        parts += weight * np.stack(_parts(grams - limit[None], start, measure))
+        parts += weight * np.stack(_parts(grams - limit[None], start, measure.weights))
     return list(parts)
 
 
