@@ -82,13 +82,13 @@ class Relu:
         if not self.biases:
             # Powers of two in halves: the product of both deviations could overflow.
             return a * 0.5 ** (self.depth // 2), a * 0.5 ** ((self.depth + 1) // 2), ()
-        shares, deviation = [], a
-        for _ in range(self.depth + 1):
+
+        def layer(deviation: Array, _: None) -> tuple[Array, tuple[Array, ...]]:
             total = jnp.sqrt(deviation * deviation + 1)
-            shares.append((deviation / total, 1 / total))
-            last, deviation = total, total * math.sqrt(0.5)
-        first, *others = shares
-        e, f = (jnp.stack(each, axis=1) for each in zip(*others, strict=True))
+            return total * math.sqrt(0.5), (deviation / total, 1 / total, total)
+
+        _, (e, f, totals) = jax.lax.scan(layer, a, length=self.depth + 1)
+        last, first, e, f = totals[-1], (e[0], f[0]), e[1:].T, f[1:].T
         return last, last, (*first, e, f)
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
@@ -143,16 +143,21 @@ class Erf:
             shares = a / deviation, 1 / deviation
         f = 1 / jnp.sqrt(1 + 2 * deviation * deviation)
         e = math.sqrt(2) * deviation * f
-        weights, rho, m, before = [e], e * e, f * f, jnp.zeros_like(a)
-        for _ in range(self.depth - 1):
-            phi, _ = _arcsine(rho, m)
-            before = (2 / math.pi) * phi + (before if self.residual else 0)
-            s = before + float(self.biases)
-            weights.append(math.sqrt(2) / jnp.sqrt(1 + 2 * s))
-            rho = s * weights[-1] ** 2
-            m = 1 - rho
-        following = [*weights[1:], jnp.zeros_like(a)]
-        return e, f, shares, jnp.stack(weights, axis=1), jnp.stack(following, axis=1)
+
+        def layer(state: Any, _: None) -> tuple[Any, Array]:
+            rho, m, before = state
+            phi = _arcsine(rho, m)[0]
+            new = (2 / math.pi) * phi + (before if self.residual else 0)
+            s = new + float(self.biases)
+            weight = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
+            rho = s * weight**2
+            return (rho, 1 - rho, new), weight
+
+        zero = jnp.zeros_like(a)
+        _, weights = jax.lax.scan(layer, (e * e, f * f, zero), length=self.depth - 1)
+        weights = jnp.concatenate([e[None], weights])
+        following = jnp.concatenate([weights[1:], zero[None]])
+        return e, f, shares, weights.T, following.T
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """See `Layers`."""
@@ -198,8 +203,9 @@ def _arcsine(rho: Array, m: Array) -> tuple[Array, Array]:
     steep = jnp.where(rho < 0, -1, 1).astype(m.dtype) * (math.pi / 2 - phi)
     small = jnp.where(m < STEEP, 0, rho)
     cosine = jnp.sqrt((1 - small) * (1 + small))
-    quotient = _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * (small**2 / (1 + cosine)) - 1)
-    return jnp.where(m < STEEP, steep, small * quotient), jnp.where(m < STEEP, sine, cosine)
+    below = small**2 / (1 + cosine)
+    flat = small * (1 + below * _rest(below))
+    return jnp.where(m < STEEP, steep, flat), jnp.where(m < STEEP, sine, cosine)
 
 
 @jax.custom_jvp
@@ -210,9 +216,9 @@ def angle(m: Array) -> tuple[Array, Array, Array]:
     a cusp there or doesn't depend on φ.
     """
     sine = jnp.sqrt(m * (2 - m))
-    phi = sine * _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * m - 1)
-    # What cancels here is of the size of φ: as an error of m it is one of ε in the angle.
-    return sine, phi, sine - phi * (1 - m)
+    rest = _rest(m)
+    # sin φ − φ cos φ itself would lose φ² of its digits, layer after layer.
+    return sine, sine * (1 + m * rest), sine * m * (1 - (1 - m) * rest)
 
 
 @angle.defjvp
@@ -222,6 +228,11 @@ def _angle_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, Any]
     apart = m > 16 * float(np.finfo(m.dtype).eps) ** 2
     phi_dot = jnp.where(apart, m_dot / jnp.where(apart, sine, 1), 0)
     return (sine, phi, excess), ((1 - m) * phi_dot, phi_dot, phi * m_dot)
+
+
+def _rest(m: Array) -> Array:
+    """Returns (φ/sin φ − 1)/m, of m = 1 − cos φ."""
+    return _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * m - 1)
 
 
 def _horner(coefficients: tuple[float, ...], z: Array) -> Array:
@@ -239,13 +250,13 @@ def _chain(coefficients: tuple[float, ...], z: Array) -> Array:
 
 @functools.cache
 def _polynomial(degree: int) -> tuple[float, ...]:
-    """Returns the series of φ/sin φ as a polynomial in z = 2m − 1 of this degree.
+    """Returns the series of (φ/sin φ − 1)/m as a polynomial in z = 2m − 1 of this degree.
 
     In powers of z all terms add up without cancellation; then Lanczos's economization replaces
     the highest power by its Chebyshev polynomial, as long as there are too many.
     """
-    w = [1.0]
-    for k in range(TERMS + 30):
+    w = [1 / 3]
+    for k in range(1, TERMS + 30):
         w.append(w[-1] * (k + 1) / (2 * k + 3))
     powers = np.asarray(
         [math.fsum(w[j] * math.comb(j, k) * 0.5**j for j in range(k, len(w))) for k in range(TERMS)]
