@@ -64,6 +64,17 @@ class Falsehood:
     changes: tuple[Change, ...]
 
 
+def false(name: str, chapter: str, claims: str, *changes: tuple[str, str, str]) -> Falsehood:
+    """Returns a falsehood; claims are separated by spaces, and in a path * is the chapter."""
+    notebook = f"chapters/{chapter}.ipynb"
+    return Falsehood(
+        name,
+        chapter,
+        tuple(claims.split()),
+        tuple(Change(path.replace("*", notebook), old, new) for path, old, new in changes),
+    )
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Who noticed a falsehood.
