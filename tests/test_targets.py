@@ -173,3 +173,23 @@ def test_bad_arguments_are_refused() -> None:
         sinusoids((2, 7), (1.0, 1.0)).learned_shares(jnp.zeros(9))
     with refused("amplitudes holds a 0, which has no share to be learned: leave it out."):
         sinusoids((2, 7), (1.0, 0.0)).learned_shares(jnp.zeros(15))
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_labels_are_those_of_the_points(dtype: Any) -> None:
+    x, y = points(6, 4), np.arange(6.0)
+    target = targets.Labels(jnp.asarray(x), jnp.asarray(y))
+    order = np.array([[5, 0, 3], [3, 1, 2]])
+    got = target(jnp.asarray(x[order], dtype))
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, y[order])
+    jitted = jax.jit(jax.vmap(target))(jnp.asarray(x[order]))
+    np.testing.assert_array_equal(jitted, y[order])
+
+
+def test_labels_of_points_that_are_there_twice() -> None:
+    x = jnp.asarray(points(4, 3))
+    with refused("points must be different, but 2 of 6 are there before"):
+        targets.Labels(jnp.concatenate([x, x[1:3]]), jnp.arange(6.0))
+    with refused("values has 3 entries and points has 4"):
+        targets.Labels(x, jnp.arange(3.0))

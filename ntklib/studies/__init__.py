@@ -27,12 +27,12 @@ True
 Units, further dimensions and an estimate of the memory are told by a `Study`. `save` and `load`
 keep a dataset in a file that tells when a byte of it is wrong.
 
-`STUDIES` are those of the book, which `python -m ntklib study` runs by name. All measure on the
-circle how far training is from the ideal dynamics of a kernel: the least ε with which Corollary 2
-or Theorem 1 holds for all t ≤ T and all k (`theory.Comparison.projected_epsilon`). The target has
-the frequencies 0 to 4. For a network that is not among `ARCHITECTURES`, write a cell that calls
-`finite_width` (or `infinite_width`) with it, and run
-`dataclasses.replace(STUDIES["linear-width"], cell=...)`.
+`STUDIES` are those of the book, which `python -m ntklib study` runs by name. All measure how far
+training is from the ideal dynamics of a kernel: the least ε with which Corollary 2 or Theorem 1
+holds for all t ≤ T and all k (`theory.Comparison.projected_epsilon`). They do so on the circle,
+where the target has the frequencies 0 to 4, unless the axis `measure` has others of `MEASURES`.
+For a network that is not among `ARCHITECTURES`, write a cell that calls `finite_width` (or
+`infinite_width`) with it, and run `dataclasses.replace(STUDIES["linear-width"], cell=...)`.
 """
 
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from ntklib.studies._costs import parameters
     from ntklib.studies._engine import along, run
     from ntklib.studies._netcdf import load, save
-    from ntklib.studies._problem import OTHER_KERNELS, TARGET, problem, times_up_to
+    from ntklib.studies._problem import MEASURES, OTHER_KERNELS, TARGET, problem, times_up_to
     from ntklib.studies._study import Axis, Study, Variable
 
 # Imported when named: a shell's help needs none of it, and JAX and xarray take seconds.
@@ -62,11 +62,12 @@ _HOMES = {
     "ntklib.studies._costs": "parameters",
     "ntklib.studies._engine": "along run",
     "ntklib.studies._netcdf": "load save",
-    "ntklib.studies._problem": "OTHER_KERNELS TARGET problem times_up_to",
+    "ntklib.studies._problem": "MEASURES OTHER_KERNELS TARGET problem times_up_to",
     "ntklib.studies._study": "Axis Study Variable",
 }
 __all__ = [
     "ARCHITECTURES",
+    "MEASURES",
     "OTHER_KERNELS",
     "STUDIES",
     "TARGET",

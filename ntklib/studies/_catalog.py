@@ -28,7 +28,9 @@ _ARCHITECTURE = Axis(
     },
     long_name="architecture",
 )  # fmt: skip
+_MEASURE = Axis(dict.fromkeys(("quick", "book", "full"), ("circle",)), long_name="measure ρ")
 _PLANE = {
+    "measure": _MEASURE,
     "architecture": _ARCHITECTURE,
     "width": Axis(_WIDTHS, long_name="width m"),
     "samples": Axis(_SAMPLES, long_name="samples n"),
@@ -78,6 +80,7 @@ STUDIES: dict[str, Study] = {
             "kernel-limit",
             kernel_limit,
             axes={
+                "measure": _MEASURE,
                 "architecture": _ARCHITECTURE,
                 "samples": Axis(
                     {scale: values[:-1] for scale, values in _SAMPLES.items()},

@@ -1,4 +1,7 @@
-r"""Networks and kernels on the circle against ideal dynamics: what the named studies call."""
+r"""Networks and kernels against ideal dynamics: what the named studies call.
+
+Input distributions and targets are those of `_problem`. Public names are in `studies`.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib import dynamics, measures, networks, theory
+from ntklib import dynamics, networks, theory
 from ntklib.dynamics import Trajectory
 from ntklib.kernels import _draws
 from ntklib.measures import Measure
@@ -17,7 +20,8 @@ from ntklib.networks import Network
 from ntklib.networks._architectures import build
 from ntklib.networks._network import Kernel
 from ntklib.spectrum import Eigensystem
-from ntklib.studies._problem import OTHER_KERNELS, TARGET, operator, problem, times_up_to
+from ntklib.studies import _problem
+from ntklib.studies._problem import operator, problem, times_up_to
 from ntklib.theory import Comparison
 
 BASE = 20221128
@@ -31,12 +35,13 @@ def linear_width(
     r"""Networks of finite width on finite samples, against the ideal dynamics of their $K^\infty$.
 
     Args:
-      point: `architecture`, `width` m, and `samples` n, ∞ for the circle's own nodes and weights.
+      point: `measure`, "circle" without it, `architecture`, `width` m, and `samples` n, ∞ for the
+        measure's own nodes and weights.
       seeds: each draws an initialization and a sample, independent of the other cells' of the
         architecture.
       horizon: the last stopping time T.
       times: how many stopping times.
-      nodes: of the circle.
+      nodes: of the measure.
       activation: of the network.
 
     Returns:
@@ -45,7 +50,8 @@ def linear_width(
       `deviation` is $\|r_T - e^{-T_{K^\infty}T}r_0\|^2_{L^2(\rho)}$. `time` has the times.
 
     Raises:
-      ValueError: the architecture or the activation is unknown, or samples is no whole number or ∞.
+      ValueError: the measure, the architecture or the activation is unknown, or samples is no
+        whole number or ∞.
 
     Example:
       >>> import numpy as np
@@ -55,9 +61,8 @@ def linear_width(
       >>> sorted(found)
       ['deviation', 'epsilon', 'ratio', 'time']
     """
-    network = build(point["architecture"], int(point["width"]), activation)
     return finite_width(
-        networks.antisymmetric(network), point, seeds, horizon=horizon, times=times, nodes=nodes
+        _network(point, activation), point, seeds, horizon=horizon, times=times, nodes=nodes
     )
 
 
@@ -65,7 +70,7 @@ def finite_width(
     network: Network, point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """`linear_width` of any network on the plane that is 0 at the start and has a kernel.
+    """`linear_width` of any network that is 0 at the start and has a kernel.
 
     Example:
       >>> import numpy as np
@@ -76,10 +81,11 @@ def finite_width(
       >>> found["epsilon"].shape  # seeds, times
       (2, 12)
     """
-    circle, _, system = operator(network.kernel, nodes)
+    name, posed = _problem.of(point)
+    rho, _, system = operator(network.kernel, nodes, name)
     stops = times_up_to(horizon, times)
-    flows, _ = _flows(network, circle, stops, point, seeds)
-    return _compared(flows.residuals, circle, stops, system)
+    flows, _ = _flows(network, rho, stops, point, seeds)
+    return _compared(flows.residuals, posed.initial(rho), stops, system)
 
 
 def kernel_limit(
@@ -87,7 +93,8 @@ def kernel_limit(
     horizon: float, times: int, nodes: int, activation: str = "erf",
 ) -> dict[str, Any]:  # fmt: skip
     r"""The same at m = ∞: the flow of $K^\infty$ itself; samples must be finite."""
-    _, _, kernel = problem(point["architecture"], nodes, activation)
+    name, _ = _problem.of(point)
+    _, _, kernel = problem(point["architecture"], nodes, activation, name)
     return infinite_width(kernel, point, seeds, horizon=horizon, times=times, nodes=nodes)
 
 
@@ -95,7 +102,7 @@ def infinite_width(
     kernel: Kernel, point: Mapping[str, Any], seeds: np.ndarray, *,
     horizon: float, times: int, nodes: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """`kernel_limit` of any kernel on the plane.
+    """`kernel_limit` of any kernel.
 
     Example:
       >>> import numpy as np
@@ -110,12 +117,13 @@ def infinite_width(
     n = sample_size(point["samples"])
     if n is None:
         raise ValueError("samples must be finite at m = ∞, where nothing else is.")
-    circle, _, system = operator(kernel, nodes)
+    name, posed = _problem.of(point)
+    rho, _, system = operator(kernel, nodes, name)
     stops = times_up_to(horizon, times)
     residuals = dynamics.kernel_flows(
-        kernel, TARGET, circle, stops, _keys(seeds, 0, n), n=n, progress=False
+        kernel, posed.target(rho), rho, stops, _keys(seeds, 0, n), n=n, progress=False
     )
-    return _compared(residuals, circle, stops, system)
+    return _compared(residuals, posed.initial(rho), stops, system)
 
 
 def theorem_1(
@@ -132,9 +140,10 @@ def theorem_1(
       seed and kernel, `kernel_term` is the other term of the bracket. `kernel` and `time` have the
       kernels' names and the times.
     """
-    network = networks.antisymmetric(build(point["architecture"], int(point["width"]), activation))
-    stops = times_up_to(horizon, times)
-    runs = against_kernels(network, *_flows(network, measures.circle(nodes), stops, point, seeds))
+    network, (name, posed) = _network(point, activation), _problem.of(point)
+    stops, rho = times_up_to(horizon, times), posed.measure(nodes)
+    flows, theta_0 = _flows(network, rho, stops, point, seeds)
+    runs = against_kernels(network, flows, theta_0, measure=name)
     found = {
         name: jnp.stack([getattr(run, name) for run in runs.values()], axis=1)
         for name in ("projected_epsilon", "total_epsilon", "kernel_term")
@@ -142,13 +151,17 @@ def theorem_1(
     return found | {"kernel": np.asarray(list(runs)), "time": stops}
 
 
-def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dict[str, Comparison]:
-    r"""Holds trajectories on the circle that start at −`TARGET` against kernels: Theorem 1.
+def against_kernels(
+    network: Network, flows: Trajectory, theta_0: PyTree, *,
+    measure: str = "circle",
+) -> dict[str, Comparison]:  # fmt: skip
+    r"""Holds trajectories that start at −f* against kernels: Theorem 1.
 
     Args:
       network: the first kernel is its $K^\infty$; it has nothing to do with the others.
-      flows: residuals of shape (b, s, q) at the nodes of `measures.circle(q)`.
+      flows: residuals of shape (b, s, q) at the nodes of the measure.
       theta_0: initial parameters, each leaf with a leading axis b.
+      measure: one of `MEASURES`, whose f* it is.
 
     Returns:
       Both sides by name of the kernel.
@@ -165,15 +178,16 @@ def against_kernels(network: Network, flows: Trajectory, theta_0: PyTree) -> dic
       >>> list(studies.against_kernels(network, flows, params))
       ['own K∞', 'K∞ of depth 3', 'RBF, ℓ = 1']
     """
-    nodes = flows.residuals.shape[-1]
+    posed, nodes = _problem.named(measure), flows.residuals.shape[-1]
+    others = _problem.other_kernels(measure)
     operators = {
-        name: operator(kernel, nodes)
-        for name, kernel in {"own K∞": network.kernel, **OTHER_KERNELS}.items()
+        name: operator(kernel, nodes, measure)
+        for name, kernel in {"own K∞": network.kernel, **others}.items()
     }
-    circle = measures.circle(nodes)
-    initial = -TARGET(circle.nodes)
+    rho = posed.measure(nodes)
+    initial = posed.initial(rho)
     grams = {name: gram for name, (_, gram, _) in operators.items()}
-    distances = _draws.kernel_distances(network, theta_0, grams, circle)
+    distances = _draws.kernel_distances(network, theta_0, grams, rho)
     return {
         name: theory.compare(
             flows.residuals, initial, flows.times, system,
@@ -203,18 +217,26 @@ def _keys(seeds: np.ndarray, width: int, samples: int) -> Array:
     return jax.vmap(one)(jnp.asarray(seeds, jnp.uint32))
 
 
+def _network(point: Mapping[str, Any], activation: str) -> Network:
+    shape = _problem.of(point)[1].shape
+    return networks.antisymmetric(
+        build(point["architecture"], int(point["width"]), activation, shape)
+    )
+
+
 def _flows(
-    network: Network, circle: Measure, stops: Array, point: Mapping[str, Any], seeds: np.ndarray
+    network: Network, rho: Measure, stops: Array, point: Mapping[str, Any], seeds: np.ndarray
 ) -> tuple[Trajectory, PyTree]:
-    n = sample_size(point["samples"])
+    n, target = sample_size(point["samples"]), _problem.of(point)[1].target(rho)
     keys = _keys(seeds, int(point["width"]), n or 0)
-    return dynamics.network_flows(network, TARGET, circle, stops, keys, n=n, progress=False)
+    return dynamics.network_flows(network, target, rho, stops, keys, n=n, progress=False)
 
 
 def _compared(
-    residuals: Float[Array, "b s q"], circle: Measure, stops: Array, system: Eigensystem
-) -> dict[str, Any]:
-    both = theory.compare(residuals, -TARGET(circle.nodes), stops, system)
+    residuals: Float[Array, "b s q"], initial: Float[Array, " q"], stops: Array,
+    system: Eigensystem,
+) -> dict[str, Any]:  # fmt: skip
+    both = theory.compare(residuals, initial, stops, system)
     # At ε = 1 the right side is the factor in front of the bracket itself.
     ratio = jnp.max(both.projected / both.projected_bound(1.0), axis=-1)
     return {

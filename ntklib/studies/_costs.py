@@ -4,6 +4,7 @@ The factors are from what XLA reports of the compiled flows, and from the peak o
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,11 +41,11 @@ def linear_width_memory(
     With p parameters, A inputs and outputs of layers for each of n points, D numbers drawn, and r
     flows at a time: 8·max(batch·(p + 3D), batch·p + r·(14p + 1.5·nA)).
     """
-    architecture, m = point["architecture"], int(point["width"])
-    p, shapes = parameters(architecture, m), _layer_shapes(_network(architecture, m))
+    architecture, m, measure = point["architecture"], int(point["width"]), _problem.of(point)[0]
+    p, shapes = parameters(architecture, m, measure), _layer_shapes(architecture, m, measure)
     points = max(settings["nodes"], _circle.sample_size(point["samples"]) or 0)
     held = sum(shape.numbers(1, as_gradients=False) for shape in shapes)
-    drawing = batch * (p + DRAWN * _drawn(architecture, m))
+    drawing = batch * (p + DRAWN * _drawn(architecture, m, measure))
     flows = batch * p + _at_once(batch, device) * (STAGES * p + TAPE * points * held)
     return 8.0 * max(drawing, flows) + _comparison_memory(point, batch, settings)
 
@@ -55,7 +56,7 @@ def theorem_1_memory(
     """Estimates the bytes of `theorem_1`: as many comparisons as there are kernels."""
     nodes = settings["nodes"]
     each = nodes * (2 * batch * settings["times"] + OPERATOR * nodes)
-    more = 8.0 * len(_problem.OTHER_KERNELS) * each
+    more = 8.0 * len(_problem.other_kernels(_problem.of(point)[0])) * each
     return linear_width_memory(point, batch, settings, device) + more
 
 
@@ -64,14 +65,16 @@ def kernel_limit_memory(
 ) -> float:
     """Estimates the bytes of `kernel_limit`: Gram matrices, their eigenvectors, the comparison."""
     n, nodes = _circle.sample_size(point["samples"]) or 0, settings["nodes"]
-    flow = _kernel_numbers(point["architecture"]) * n * (n + nodes) + WORK * n**2
+    each = _kernel_numbers(point["architecture"], _problem.of(point)[0])
+    flow = each * n * (n + nodes) + WORK * n**2
     return 8.0 * _at_once(batch, device) * flow + _comparison_memory(point, batch, settings)
 
 
 def _comparison_memory(point: Mapping[str, Any], batch: int, settings: Mapping[str, Any]) -> float:
     """Estimates the bytes of an operator on the nodes and the comparison of residuals with it."""
     nodes = settings["nodes"]
-    operator = (_kernel_numbers(point["architecture"]) + OPERATOR) * nodes**2
+    each = _kernel_numbers(point["architecture"], _problem.of(point)[0])
+    operator = (each + OPERATOR) * nodes**2
     return 8.0 * (operator + RESULTS * batch * settings["times"] * nodes)
 
 
@@ -81,34 +84,50 @@ def _at_once(batch: int, device: str) -> int:
 
 
 @functools.cache
-def _kernel_numbers(architecture: str) -> int:
-    """Returns the numbers that K^∞ holds for a pair of points: for each pair of positions."""
-    shapes = _layer_shapes(_architectures.build(architecture, 1))
-    return KERNEL * max(shape.positions for shape in shapes) ** 2
+def _kernel_numbers(architecture: str, measure: str) -> int:
+    """Returns the numbers that K^∞ holds for a pair of points.
+
+    On signals those of each pair of positions; on images of the same positions alone.
+    """
+    positions = max(shape.positions for shape in _hidden_shapes(architecture, measure))
+    pairs = positions if len(_problem.named(measure).shape) > 1 else positions**2
+    return KERNEL * pairs
+
+
+def _hidden_shapes(architecture: str, measure: str) -> list[Shape]:
+    shape = _problem.named(measure).shape
+    return _shapes_of(_architectures.build(architecture, 1, "erf", shape), math.prod(shape))
 
 
 @functools.cache
-def _layer_shapes(network: Network) -> list[Shape]:
-    """Returns the sizes of the layers of a network on the plane."""
+def _layer_shapes(architecture: str, m: int, measure: str) -> list[Shape]:
+    """Returns the sizes of the layers of the antisymmetric network."""
+    d = math.prod(_problem.named(measure).shape)
+    return _shapes_of(_network(architecture, m, measure), d)
+
+
+def _shapes_of(network: Network, d: int) -> list[Shape]:
     assert network.forward is not None  # noqa: S101  (all of `ARCHITECTURES` have one)
     theta_0 = jax.eval_shape(network.init, jax.random.key(0))
-    return _factors.layer_shapes(network.forward, theta_0, jnp.zeros((1, 2)))
+    return _factors.layer_shapes(network.forward, theta_0, jnp.zeros((1, d)))
 
 
-def _network(architecture: str, m: int) -> Network:
-    return networks.antisymmetric(_architectures.build(architecture, m))
+def _network(architecture: str, m: int, measure: str) -> Network:
+    shape = _problem.named(measure).shape
+    return networks.antisymmetric(_architectures.build(architecture, m, "erf", shape))
 
 
 @functools.cache
-def _drawn(architecture: str, m: int) -> int:
+def _drawn(architecture: str, m: int, measure: str) -> int:
     """Returns how many numbers are drawn in one, of which small layers leave most unused."""
-    hidden = jax.eval_shape(_architectures.build(architecture, m).init, jax.random.key(0))
+    network = _architectures.build(architecture, m, "erf", _problem.named(measure).shape)
+    hidden = jax.eval_shape(network.init, jax.random.key(0))
     small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(hidden)])
     return len(small) * length
 
 
 @functools.cache
-def parameters(architecture: str, m: int) -> int:
+def parameters(architecture: str, m: int, measure: str = "circle") -> int:
     """Returns the number of parameters p of the antisymmetric network.
 
     Example:
@@ -116,13 +135,14 @@ def parameters(architecture: str, m: int) -> int:
       >>> studies.parameters("fully connected, depth 1", 4)  # 2·(4·2 + 4 + 4 + 1)
       34
     """
-    return _network(architecture, m).parameters
+    return _network(architecture, m, measure).parameters
 
 
 def linear_width_work(point: Mapping[str, Any], settings: Mapping[str, Any]) -> float:
     """Returns operations of a gradient, up to a factor; the start-up costs as much as 10⁶."""
     points = _circle.sample_size(point["samples"]) or settings["nodes"]
-    return 1e6 + parameters(point["architecture"], int(point["width"])) * points
+    p = parameters(point["architecture"], int(point["width"]), _problem.of(point)[0])
+    return 1e6 + p * points
 
 
 def kernel_limit_work(point: Mapping[str, Any], settings: Mapping[str, Any]) -> float:

@@ -15,7 +15,7 @@ Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are lea
 `stopping_time`, `least_size` and `growth` measure it, and `plan` uses it.
 """
 
-from ntklib.theory import deviations, fisher, onset
+from ntklib.theory import deviations, fisher, onset, response
 from ntklib.theory._comparison import Comparison, compare, compare_with_start
 from ntklib.theory._corollary_5 import leading_modes, stopping_time
 from ntklib.theory._least_size import growth, least_size
@@ -34,5 +34,6 @@ __all__ = [
     "onset",
     "plan",
     "requirements",
+    "response",
     "stopping_time",
 ]

@@ -95,11 +95,12 @@ def results() -> dict[str, Any]:
         _movement.Movement(x[None], x[None], x[None]),
         onset.StartLaw(1.0, 2.0, 3.0, 0.1, 0.1), statistics.Rate(-0.5, -1.0, 0.0, 0.0, 0.9, "rms"),
         spectrum.nystrom(jnp.eye(8), circle, 3), targets.FourierSum((1,), (1.0,)),
-        targets.SinusoidSum((1,), (1.0,)), targets.ZonalSum((2,), (1.0,), pole),
+        targets.Labels(pole, pole[0, :1]), targets.SinusoidSum((1,), (1.0,)),
+        targets.ZonalSum((2,), (1.0,), pole),
         theory.Comparison(one, two, one, two, one[0]), part, theory.requirements,
         _least_size.LeastSize(4.0, 2.0, 8.0, {4.0: (9, 9)}, 0.9, 0.9),
         _requirements.Plan(0.1, 3, 0.25, 0.0, 9.0, part, part, 0.9, 0.9),
-        zonal.Harmonics((2,), pole), *studies.STUDIES.values(),
+        zonal.Harmonics((2,), pole), *studies.STUDIES.values(), *studies.MEASURES.values(),
         studies.Axis({"quick": (1, 2)}), studies.Variable("1", dims=("time",)),
     ]  # fmt: skip
     return {f"{type(value).__name__} {index}": value for index, value in enumerate(values)}

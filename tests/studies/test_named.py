@@ -12,7 +12,17 @@ import pytest
 import xarray as xr
 from refusals import refused
 
-from ntklib import dynamics, kernels, measures, networks, spectrum, studies, theory
+from ntklib import (
+    datasets,
+    dynamics,
+    kernels,
+    measures,
+    networks,
+    spectrum,
+    studies,
+    targets,
+    theory,
+)
 from ntklib._scale import SCALES
 from ntklib.networks import _architectures
 from ntklib.studies import _circle
@@ -43,7 +53,8 @@ def test_linear_width_is_the_comparison_of_corollary_2() -> None:
         {"architecture": [DENSE], "width": [5], "samples": [6, math.inf]},
         scale="quick", seeds=[3, 1], batch=1, settings=SETTINGS, progress=False,
     )  # fmt: skip
-    assert found.epsilon.dims == ("architecture", "width", "samples_label", "seed", "time")
+    dims = ("measure", "architecture", "width", "samples_label", "seed", "time")
+    assert found.epsilon.dims == dims
     times = jnp.geomspace(0.01, 2.0, 4)
     np.testing.assert_array_equal(found.time, times)
     circle = measures.circle(12)
@@ -94,7 +105,7 @@ def test_theorem_1_holds_each_network_against_every_kernel() -> None:
         studies.STUDIES["theorem-1"],
         {"architecture": [DENSE], "width": [5], "samples": [6, math.inf]},
         scale="quick", seeds=[3, 1], batch=1, settings=settings, progress=False,
-    ).squeeze(["architecture", "width"])  # fmt: skip
+    ).squeeze(["measure", "architecture", "width"])  # fmt: skip
     assert found.projected_epsilon.dims == ("samples_label", "seed", "kernel", "time")
     assert found.kernel_term.dims == ("samples_label", "seed", "kernel")
     circle = measures.circle(12)
@@ -139,7 +150,7 @@ def test_kernel_limit_approaches_the_ideal_dynamics() -> None:
         studies.STUDIES["kernel-limit"],
         {"architecture": [RING], "samples": [4, 256]},
         scale="quick", seeds=4, batch=4, settings=SETTINGS, progress=False,
-    )  # fmt: skip
+    ).squeeze("measure")  # fmt: skip
     assert found.deviation.dims == ("architecture", "samples", "seed", "time")
     ends = found.deviation.isel(time=-1, architecture=0).mean("seed")
     assert ends.sel(samples=256) < ends.sel(samples=4) / 10
@@ -174,6 +185,60 @@ def test_the_kernel_has_the_networks_activation() -> None:
     for name, build in _architectures.ARCHITECTURES.items():
         assert build(3).kernel is build(3, "erf").kernel, name
         assert build(3).kernel is not build(3, "tanh").kernel, name
+
+
+@pytest.mark.parametrize("measure", ["sphere", "digits"])
+def test_other_measures_are_an_axis(measure: str) -> None:
+    """With ρ's own nodes, spectrum, target and sample, made here without the studies."""
+    settings: dict[str, Any] = {**SETTINGS, "nodes": 15}
+    axes: dict[str, Any] = {"measure": [measure], "architecture": [DENSE], "samples": [8]}
+    found = studies.run(
+        studies.STUDIES["kernel-limit"], axes, scale="quick", seeds=2, batch=2,
+        settings=settings, progress=False,
+    ).squeeze(["measure", "architecture", "samples"])  # fmt: skip
+    if measure == "sphere":
+        rho, d = measures.sphere(3, 4), 3
+        zeta = jnp.asarray([[1.0, 2.0, 2.0]]) / 3
+        target: Any = targets.ZonalSum(
+            range(4), [0.5 * (2 * k + 1) ** 0.5 for k in range(4)], jnp.repeat(zeta, 4, axis=0)
+        )
+    else:
+        images = datasets.digits()
+        chosen = np.r_[0:7, 500:507]  # the digits are sorted by class
+        x = images.points(chosen, size=8)
+        rho, d = measures.empirical(8 * x / jnp.linalg.norm(x, axis=1, keepdims=True)), 64
+        target = targets.Labels(rho.nodes, jnp.repeat(jnp.asarray([0.25, -0.25]), 7))
+    kernel = networks.fully_connected(d, (1,), "erf", biases=True).kernel
+    system = spectrum.nystrom(kernel(rho.nodes, rho.nodes), rho)
+    times = jnp.asarray(found.time.values)
+    keys = jnp.stack([hand_made_key(seed, 0, 8) for seed in range(2)])
+    flows = dynamics.kernel_flows(kernel, target, rho, times, keys, n=8, progress=False)
+    by_hand = theory.compare(flows, -target(rho.nodes), times, system)
+    np.testing.assert_allclose(found.epsilon, by_hand.projected_epsilon, rtol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", _architectures.ARCHITECTURES)
+def test_every_architecture_takes_images(architecture: str) -> None:
+    network = _architectures.build(architecture, 3, "erf", (8, 8, 1))
+    x = studies.MEASURES["digits"].measure(4).nodes
+    assert network.kernel(x, x).shape == (4, 4)
+    point = {"measure": "digits", "architecture": architecture, "width": 3, "samples": math.inf}
+    found = _circle.theorem_1(point, np.arange(1), **{**SETTINGS, "nodes": 4, "horizon": 0.02})
+    assert (found["projected_epsilon"] < 0).all()
+    assert (found["kernel_term"] > 0).all()
+
+
+def test_the_largest_rule_on_the_sphere() -> None:
+    for nodes, expected in ((6, 6), (14, 8), (15, 15), (50, 50), (65, 50), (66, 66)):
+        sphere = studies.MEASURES["sphere"].measure(nodes)
+        assert len(sphere.nodes) == expected
+    with refused("nodes must be at least 6, got 5."):
+        studies.MEASURES["sphere"].measure(5)
+
+
+def test_an_unknown_measure_names_those_there_are() -> None:
+    with refused("measure must be one of circle, sphere, digits, got 'torus'."):
+        studies.problem(DENSE, 8, measure="torus")
 
 
 def test_a_wide_ring_approaches_the_ideal_dynamics() -> None:
