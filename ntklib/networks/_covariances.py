@@ -145,17 +145,16 @@ class Erf:
         e = math.sqrt(2) * deviation * f
 
         def layer(state: Any, _: None) -> tuple[Any, Array]:
-            rho, m, before = state
+            weight, rho, m, before = state
             phi = _arcsine(rho, m)[0]
             new = (2 / math.pi) * phi + (before if self.residual else 0)
             s = new + float(self.biases)
-            weight = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
-            rho = s * weight**2
-            return (rho, 1 - rho, new), weight
+            next_weight = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
+            rho = s * next_weight**2
+            return (next_weight, rho, 1 - rho, new), weight
 
         zero = jnp.zeros_like(a)
-        _, weights = jax.lax.scan(layer, (e * e, f * f, zero), length=self.depth - 1)
-        weights = jnp.concatenate([e[None], weights])
+        _, weights = jax.lax.scan(layer, (e, e * e, f * f, zero), length=self.depth)
         following = jnp.concatenate([weights[1:], zero[None]])
         return e, f, shares, weights.T, following.T
 

@@ -28,7 +28,7 @@ def between(tile: Tile, first: PyTree, second: PyTree, side: int) -> tuple[Array
         return tuple(tile(first, second))
     corners = np.asarray(list(itertools.product(_starts(n, rows), _starts(k, columns))))
 
-    def fill(step: Array, filled: tuple[Array, ...]) -> tuple[Array, ...]:
+    def fill(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
         i, j = jnp.asarray(corners)[step]
         found = tile(_cut(first, i, rows), _cut(second, j, columns))
         return tuple(_put(whole, part, i, j) for whole, part in zip(filled, found, strict=True))
@@ -54,7 +54,7 @@ def among(tile: Tile, points: PyTree, side: int, mirrored: Sequence[int]) -> tup
     starts = _starts(n, size)
     corners = np.asarray([(i, j) for i in starts for j in starts if i <= j])
 
-    def fill(step: Array, filled: tuple[Array, ...]) -> tuple[Array, ...]:
+    def fill(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
         i, j = jnp.asarray(corners)[step]
         found = tile(_cut(points, i, size), _cut(points, j, size))
         # Half of the diagonal, which is added to itself below, and nothing under it.
@@ -70,7 +70,7 @@ def among(tile: Tile, points: PyTree, side: int, mirrored: Sequence[int]) -> tup
     halves = jax.lax.fori_loop(0, len(corners), fill, empty)
 
     # half + other.T as a whole would jump through memory.
-    def mirror(step: Array, filled: tuple[Array, ...]) -> tuple[Array, ...]:
+    def mirror(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
         i, j = jnp.asarray(corners)[step]
         shape = (size, size)
         parts = [jax.lax.dynamic_slice(half, (j, i), shape) for half in halves[: len(mirrored)]]
