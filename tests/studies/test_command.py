@@ -60,6 +60,7 @@ def test_a_study_writes_its_dataset(tmp_path: Path) -> None:
     assert f"{out}: 6 cells computed, 0 reused" in answer.stdout
     found = studies.load(out)
     assert dict(found.sizes) == {
+        "measure": 1,
         "architecture": 1,
         "width": 1,
         "samples_label": 2,

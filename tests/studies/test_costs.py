@@ -33,13 +33,14 @@ def total(lowered: Any) -> int:
 def drawing(architecture: str, m: int, batch: int) -> int:
     """What the one draw of all small layers takes, and θ₀ made from it."""
     network = networks.antisymmetric(_architectures.build(architecture, m))
-    hidden = jax.eval_shape(_architectures.build(architecture, m).init, jax.random.key(0))
-    small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(hidden)])
+    layers = jax.eval_shape(_architectures.build(architecture, m).init, jax.random.key(0))
+    small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(layers)])
 
     def draw(keys: Any) -> Any:
-        return _layers._draws(keys, length=length, dtype=jnp.result_type(float))
+        dtype = jnp.result_type(float)
+        return _layers._draws(keys, halves=tuple(small), length=length, dtype=dtype)
 
-    keys = jax.random.split(jax.random.key(0), (batch, len(small)))
+    keys = jax.random.split(jax.random.key(0), (batch, len(layers)))
     return total(jax.jit(jax.vmap(draw)).lower(keys)) + 8 * batch * network.parameters
 
 
