@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _arguments, _checks, measures
+from ntklib import _arguments, _axes, _checks, measures
 from ntklib.measures import _harmonics
 
 __all__ = ["FourierSum", "Labels", "SinusoidSum", "ZonalSum", "gegenbauer"]
@@ -106,24 +106,21 @@ class SinusoidSum:
             )
         k = jnp.asarray(self.frequencies)
         own = jnp.fft.rfft(self(jnp.arange(q, dtype=values.dtype)[:, None] / q))[k]
-        along = jnp.real(jnp.fft.rfft(values)[..., k] * _like(jnp.conj(own), values))
-        return along / _like(jnp.abs(own) ** 2, values)
+        along = jnp.real(jnp.fft.rfft(values)[..., k] * _axes.padded(jnp.conj(own), values.ndim))
+        return along / _axes.padded(jnp.abs(own) ** 2, values.ndim)
 
 
 # One program each, in place of one for each operation in them.
 @jax.jit
 def _modes(x: Array, k: Array, p: Array, a: Array) -> Array:
-    return jnp.cos(_like(k, x) * measures.angles_of(x)[..., None] - _like(p, x)) @ a
+    k, p = (_axes.padded(each, x.ndim) for each in (k, p))
+    return jnp.cos(k * measures.angles_of(x)[..., None] - p) @ a
 
 
 @jax.jit
 def _sinusoids(x: Array, k: Array, p: Array, a: Array) -> Array:
-    return jnp.sin(2 * jnp.pi * _like(k, x) * x + _like(p, x)) @ a
-
-
-def _like(row: Array, values: Array) -> Array:
-    """Returns a row with leading axes of length 1, as many as the values have."""
-    return row.reshape((1,) * (values.ndim - 1) + row.shape)
+    k, p = (_axes.padded(each, x.ndim) for each in (k, p))
+    return jnp.sin(2 * jnp.pi * k * x + p) @ a
 
 
 @dataclass(frozen=True)
@@ -214,7 +211,7 @@ class Labels:
         """Returns the value of the nearest of the points, shape (...); x has shape (..., d)."""
         points = self.points.astype(x.dtype)
         # |x − x_j|² without |x|², which is the same for all j.
-        squares = jnp.sum(points**2, axis=-1).reshape((1,) * (x.ndim - 1) + (-1,))
+        squares = _axes.padded(jnp.sum(points**2, axis=-1), x.ndim)
         return self.values.astype(x.dtype)[jnp.argmin(squares - 2 * x @ points.T, axis=-1)]
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, _shown
+from ntklib import _axes, _checks, _shown
 from ntklib.dynamics import damping_factor, ideal_flow
 from ntklib.measures import Measure
 from ntklib.spectrum import Eigensystem, nystrom
@@ -59,11 +59,13 @@ class Comparison:
     def projected_bound(self, epsilon: float) -> Float[Array, "*b s k"]:
         """Returns the right side of the first inequality at ε = `epsilon`."""
         bracket = self.kernel_term[..., None, None] + epsilon
-        return bracket * _with_rank(self.damping, self.projected.ndim)
+        return bracket * _axes.padded(self.damping, self.projected.ndim)
 
     def total_bound(self, epsilon: float) -> Float[Array, "*b s"]:
         """Returns the right side of the second inequality at ε = `epsilon`."""
-        return (self.kernel_term[..., None] + epsilon) * _with_rank(self.times**2, self.total.ndim)
+        return (self.kernel_term[..., None] + epsilon) * _axes.padded(
+            self.times**2, self.total.ndim
+        )
 
     @property
     def projected_needed(self) -> Float[Array, "*b s"]:
@@ -241,21 +243,21 @@ def _times_after_0(times: Float[Array, " s"]) -> Float[Array, " s"]:
 def _squares(
     trajectory: Array, ideal: Array, damping: Array, functions: Array, weights: Array
 ) -> tuple[Array, Array, Array]:
-    deviation = trajectory - _with_rank(ideal, trajectory.ndim)
-    weighted = deviation * _with_rank(weights, trajectory.ndim)
+    deviation = trajectory - _axes.padded(ideal, trajectory.ndim)
+    weighted = deviation * _axes.padded(weights, trajectory.ndim)
     total = jnp.sum(weighted * deviation, axis=-1)
     return jnp.cumsum((weighted @ functions.T) ** 2, axis=-1), total, damping**2
 
 
 @jax.jit
 def _projected_needed(projected: Array, damping: Array) -> Array:
-    ratio = projected / _with_rank(damping, projected.ndim)
+    ratio = projected / _axes.padded(damping, projected.ndim)
     return _running_supremum(jnp.max(ratio, axis=-1))
 
 
 @jax.jit
 def _total_needed(total: Array, times: Array) -> Array:
-    return _running_supremum(total / _with_rank(times**2, total.ndim))
+    return _running_supremum(total / _axes.padded(times**2, total.ndim))
 
 
 def _kernel_term(
@@ -281,10 +283,6 @@ def _kernel_term(
             "pass the norm from kernels.distance, not a difference."
         )
     return jnp.asarray(4 * _checks.positive("sup_norm", sup_norm) ** 2 * on_host**2)
-
-
-def _with_rank(array: Array, ndim: int) -> Array:
-    return array.reshape((1,) * (ndim - array.ndim) + array.shape)
 
 
 def _running_supremum(values: Float[Array, "*b s"]) -> Float[Array, "*b s"]:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntklib import _axes
+
 Sizes = float | int | Sequence[float] | np.ndarray
 Mean = float | np.ndarray
 
@@ -56,6 +58,6 @@ def parts(
     """Returns ‖T_K r₀‖² and ∬K²r₀² − ‖T_K r₀‖² of one kernel, or of each of several."""
     image = kernel @ (weights * initial)
     # A variance over s, whose two terms have no digit in common with it if K hardly varies.
-    spread = kernel * initial[(None,) * (kernel.ndim - 1)] - image[..., None]
+    spread = kernel * _axes.padded(initial, kernel.ndim) - image[..., None]
     square = jnp.einsum("...xs,...xs,s->...x", spread, spread, weights)
     return jnp.einsum("...x,...x,x->...", image, image, weights), square @ weights
