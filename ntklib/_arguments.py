@@ -81,6 +81,16 @@ def whole_numbers(name: str, value: Any, example: str, *, least: int) -> tuple[i
     )
 
 
+def real_numbers(name: str, value: Any, example: str) -> tuple[float, ...]:
+    """Returns at least one finite real number, or says what is wrong with them."""
+    numbers = tuple(
+        _checks.real_number(f"{name}[{index}]", each)
+        for index, each in enumerate(sequence(name, value, example))
+    )
+    _checks.real_array(name, np.asarray(numbers))
+    return numbers
+
+
 def float_type(dtype: Any) -> Any:
     """Returns the floating-point type of this name, JAX's default one for None."""
     if dtype is None:

@@ -12,8 +12,7 @@ Unit vectors are rounded, so that an angle is known to about ε. The erf kernel 
 |x| ≫ √d tells angles of √d/|x| apart: of two points as close as that, its relative error is up to
 ε·|x|/√d. Numbers below the least normal one are 0, as everywhere in XLA.
 
-Angles come from a power series, $\phi/\sin\phi = \sum_k w_k m^k$ with $w_k = 2^k k!^2/(2k+1)!$:
-a polynomial in place of library functions, which would take most of the time.
+`_directions` has the m of two points, `_angles` its functions.
 """
 
 import functools
@@ -24,31 +23,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib.networks import _tiles
+from ntklib.networks import _angles, _directions, _tiles
 
 SIDE = 128
 """Points a side of a tile: some arrays of SIDE² numbers fit into a core's cache."""
-
-FEW = 16
-"""Dimensions up to which distances are sums of squared differences; beyond, matrix products."""
-
-CLOSE = 1 / 128
-"""Where m is less, the rounding of a product would be felt, and differences are taken."""
-
-CHUNK = 64
-"""Terms of an inner product that are added one by one; chunks are added in pairs."""
-
-DEGREES = {"float64": 21, "float32": 9}
-"""Of the polynomials in m: their error on [0, 1] is below rounding."""
-
-STEEP = 0.4
-"""Where 1 − |ρ| is less, arcsin ρ is counted from ±π/2."""
-
-TERMS = 64
-"""Of the series, whose terms fall off like 2⁻ᵏ at m = 1."""
 
 
 @runtime_checkable
@@ -101,7 +81,7 @@ class Relu:
 
         def layer(state: tuple[Array, ...], shares: Any) -> tuple[tuple[Array, ...], None]:
             m, sign, tangent = state
-            _, phi, excess = angle(m)
+            _, phi, excess = _angles.angle(m)
             acute = sign > 0
             slope = jnp.where(acute, 1 - phi / math.pi, phi / math.pi)
             m = jnp.maximum(jnp.where(acute, m, 1) - excess / math.pi, 0)
@@ -146,7 +126,7 @@ class Erf:
 
         def layer(state: Any, _: None) -> tuple[Any, Array]:
             weight, rho, m, before = state
-            phi = _arcsine(rho, m)[0]
+            phi = _angles.arcsine(rho, m)[0]
             new = (2 / math.pi) * phi + (before if self.residual else 0)
             s = new + float(self.biases)
             next_weight = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
@@ -170,7 +150,7 @@ class Erf:
         def layer(state: tuple[Array, ...], weights: Any) -> tuple[tuple[Array, ...], None]:
             m, rho, c_before, tangent_before, tangent = state
             (weight, following), (weight_, following_) = weights
-            phi, sine = _arcsine(rho, m)
+            phi, sine = _angles.arcsine(rho, m)
             c = (2 / math.pi) * phi
             tangent = (2 / math.pi) * (weight * weight_) / sine * tangent
             if self.residual:
@@ -196,142 +176,15 @@ def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Arr
     return differences / 2 + weight * rest, jnp.where(acute, 1, -1).astype(m.dtype)
 
 
-def _arcsine(rho: Array, m: Array) -> tuple[Array, Array]:
-    """Returns arcsin ρ and √(1 − ρ²), of ρ and m = 1 − |ρ|: one may be exact where one isn't."""
-    sine, phi, _ = angle(jnp.where(m < STEEP, m, 1 / 2))
-    steep = jnp.where(rho < 0, -1, 1).astype(m.dtype) * (math.pi / 2 - phi)
-    small = jnp.where(m < STEEP, 0, rho)
-    cosine = jnp.sqrt((1 - small) * (1 + small))
-    below = small**2 / (1 + cosine)
-    flat = small * (1 + below * _rest(below))
-    return jnp.where(m < STEEP, steep, flat), jnp.where(m < STEEP, sine, cosine)
-
-
-@jax.custom_jvp
-def angle(m: Array) -> tuple[Array, Array, Array]:
-    r"""Returns sin φ, φ and sin φ − φ cos φ, of m = 1 − cos φ in [0, 1].
-
-    Where φ is below rounding, its derivative is 0: the mean over directions, since the kernel has
-    a cusp there or doesn't depend on φ.
-    """
-    sine = jnp.sqrt(m * (2 - m))
-    rest = _rest(m)
-    # sin φ − φ cos φ itself would lose φ² of its digits, layer after layer.
-    return sine, sine * (1 + m * rest), sine * m * (1 - (1 - m) * rest)
-
-
-@angle.defjvp
-def _angle_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, Any]:
-    (m,), (m_dot,) = primals, tangents
-    sine, phi, excess = angle(m)
-    apart = m > 16 * float(np.finfo(m.dtype).eps) ** 2
-    phi_dot = jnp.where(apart, m_dot / jnp.where(apart, sine, 1), 0)
-    return (sine, phi, excess), ((1 - m) * phi_dot, phi_dot, phi * m_dot)
-
-
-def _rest(m: Array) -> Array:
-    """Returns (φ/sin φ − 1)/m, of m = 1 − cos φ."""
-    return _horner(_polynomial(DEGREES[str(m.dtype)]), 2 * m - 1)
-
-
-def _horner(coefficients: tuple[float, ...], z: Array) -> Array:
-    """Returns a polynomial's value, from its even and odd powers: two shorter chains."""
-    even, odd = coefficients[::2], coefficients[1::2]
-    return _chain(even, z * z) + z * _chain(odd, z * z)
-
-
-def _chain(coefficients: tuple[float, ...], z: Array) -> Array:
-    total = jnp.full_like(z, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        total = total * z + coefficient
-    return total
-
-
-@functools.cache
-def _polynomial(degree: int) -> tuple[float, ...]:
-    """Returns the series of (φ/sin φ − 1)/m as a polynomial in z = 2m − 1 of this degree.
-
-    In powers of z all terms add up without cancellation; then Lanczos's economization replaces
-    the highest power by its Chebyshev polynomial, as long as there are too many.
-    """
-    w = [1 / 3]
-    for k in range(1, TERMS + 30):
-        w.append(w[-1] * (k + 1) / (2 * k + 3))
-    powers = np.asarray(
-        [math.fsum(w[j] * math.comb(j, k) * 0.5**j for j in range(k, len(w))) for k in range(TERMS)]
-    )
-    for k in range(TERMS - 1, degree, -1):
-        chebyshev = np.polynomial.chebyshev.cheb2poly([0] * k + [1])
-        powers = (powers - powers[-1] / chebyshev[-1] * chebyshev)[:-1]
-    return tuple(powers.tolist())
-
-
 def gram(layers: Layers) -> Callable[[Array, Array], Array]:
     """Returns the kernel of two sets of points; of a set with itself it computes half."""
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         if x1 is x2:
-            return _among(layers, *_polar(x1))
-        return _between(layers, *_polar(x1), *_polar(x2))
+            return _among(layers, *_directions.polar(x1))
+        return _between(layers, *_directions.polar(x1), *_directions.polar(x2))
 
     return kernel
-
-
-def _polar(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
-    """Returns unit vectors and |x|/√d, without overflow; 0 and 0 for a point at 0."""
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=1))
-    mantissa, _ = jnp.frexp(largest)
-    scale = jnp.where(largest > 0, largest / jnp.where(largest > 0, mantissa, 1), 1)
-    scaled = x / scale[:, None]
-    squares = scaled * scaled
-    while squares.shape[1] > 1:  # in pairs, where one by one many terms lose digits
-        half = (squares.shape[1] + 1) // 2
-        rest = jnp.pad(squares[:, half:], ((0, 0), (0, 2 * half - squares.shape[1])))
-        squares = squares[:, :half] + rest
-    some = squares[:, 0] > 0
-    square = jnp.where(some, squares[:, 0], 1)
-    length = jnp.where(some, scale * jnp.sqrt(square / x.shape[1]), 0)
-    return scaled / jnp.sqrt(square)[:, None], length
-
-
-def _separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
-    """Returns 1 − |cos φ| and the sign of cos φ, of unit vectors; `same` tells who is who."""
-    one = jnp.ones((), x.dtype)
-    if x.shape[1] <= FEW:
-        nothing = jnp.zeros(same.shape, x.dtype)
-        halves = [jnp.pad(v.T, ((0, v.shape[1] % 2), (0, 0))) for v in (x, y)]
-        parts = tuple(v.reshape(2, -1, v.shape[1]) for v in halves)
-        (minus, plus), _ = jax.lax.scan(_more_dimensions, (nothing, nothing), parts)
-        return jnp.minimum(minus, plus) / 2, jnp.where(minus <= plus, one, -one)
-    cosine = _inner(x, y)
-    sign = jnp.where(cosine < 0, -one, one)
-    m = jnp.where(same, 0, 1 - jnp.abs(cosine))
-    close = (m < CLOSE) & ~same
-
-    def by_differences() -> Array:
-        steps = x[:, None, :] - sign[:, :, None] * y[None]
-        return jnp.where(close, jnp.sum(steps * steps, axis=-1) / 2, m)
-
-    return jax.lax.cond(jnp.any(close), by_differences, lambda: m), sign
-
-
-def _more_dimensions(squares: tuple[Array, Array], parts: Any) -> tuple[Any, None]:
-    minus, plus = squares
-    for x, y in zip(*parts, strict=True):
-        minus = minus + (x[:, None] - y[None]) ** 2
-        plus = plus + (x[:, None] + y[None]) ** 2
-    return (minus, plus), None
-
-
-def _inner(x: Float[Array, "n d"], y: Float[Array, "k d"]) -> Float[Array, "n k"]:
-    parts = [
-        jnp.matmul(x[:, i : i + CHUNK], y[:, i : i + CHUNK].T, precision="highest")
-        for i in range(0, x.shape[1], CHUNK)
-    ]
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [pair[0] + pair[1] if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0]
 
 
 def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:
@@ -339,7 +192,7 @@ def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:
 
     def tile(rows: PyTree, columns: PyTree) -> tuple[Array, ...]:
         (x, i, p, p_dot), (y, j, q, q_dot) = rows, columns
-        m, sign = jax.lax.stop_gradient(_separation(x, y, i[:, None] == j[None]))
+        m, sign = jax.lax.stop_gradient(_directions.separation(x, y, i[:, None] == j[None]))
         p, p_dot = jax.tree.map(lambda v: v.T[..., None], (p, p_dot))
         q, q_dot = jax.tree.map(lambda v: v.T[..., None, :], (q, q_dot))
         if not slopes:

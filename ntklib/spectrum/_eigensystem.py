@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks, _shown
+from ntklib import _axes, _checks, _shown
 from ntklib.measures import Measure
 
 EXTENSIBLE = 1e-12
@@ -70,7 +70,7 @@ class Eigensystem:
 
 @jax.jit
 def _coefficients(g: Array, weights: Array, functions: Array) -> Array:
-    return (g * weights.reshape((1,) * (g.ndim - 1) + (-1,))) @ functions.T
+    return (g * _axes.padded(weights, g.ndim)) @ functions.T
 
 
 def extension(system: Eigensystem, cross: Float[Array, "x q"]) -> Float[Array, "k x"]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ntklib import _checks
+from ntklib import _axes, _checks
 from ntklib.measures import Measure, _harmonics, equispaced_angles, points_at
 from ntklib.networks._network import Kernel
 from ntklib.spectrum._degrees import fourier_eigenvalues, funk_hecke
@@ -156,7 +156,7 @@ def frequency_norms(
 def _frequency_norms(g: Float[Array, "*b q"], most: int) -> Float[Array, "*b frequencies"]:
     amplitudes = jnp.abs(jnp.fft.rfft(g)[..., : most + 1]) / g.shape[-1]
     scale = jnp.where(jnp.arange(most + 1) == 0, 1.0, jnp.sqrt(2.0))
-    return amplitudes * scale.reshape((1,) * (g.ndim - 1) + (-1,))
+    return amplitudes * _axes.padded(scale, g.ndim)
 
 
 def degree_norms(

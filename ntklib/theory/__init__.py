@@ -16,10 +16,11 @@ Corollary 5 stops at $T \sim 1/\sigma_k$, where the top k eigenfunctions are lea
 """
 
 from ntklib.theory import deviations, fisher, onset, response
-from ntklib.theory._comparison import Comparison, compare, compare_with_start
+from ntklib.theory._comparison import compare, compare_with_start
 from ntklib.theory._corollary_5 import leading_modes, stopping_time
 from ntklib.theory._least_size import growth, least_size
 from ntklib.theory._pilot import plan
+from ntklib.theory._sides import Comparison
 from ntklib.theory._works import requirements
 
 __all__ = [

@@ -16,66 +16,30 @@ $B = b$, $C = c/m$ exactly.
 `images` has the functions $T_n^0 r_0$ themselves, of as many draws as a small probability needs.
 """
 
-import functools
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
 from ntklib import _arguments, _checks
 from ntklib.dynamics import pools
 from ntklib.kernels import tangent_kernels
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
-from ntklib.networks._network import Apply, Target
+from ntklib.networks import Network, _door, _parameters
+from ntklib.theory import _start_law
+from ntklib.theory._images import images
+from ntklib.theory._start_law import StartLaw
 
 __all__ = ["images", "neuron_law", "sample_constant", "start_law"]
 
-Sizes = float | int | Sequence[float] | np.ndarray
-Mean = float | np.ndarray
-
-SIDE_BY_SIDE = 256
-"""Draws whose images are computed at once: narrow networks are too small for one at a time."""
 BLOCK = 2**11
 """Neurons whose kernels are held at once, 64 MB of them at 64 nodes."""
 OUTGOING = ((0.0, 2 / 3), (math.sqrt(3), 1 / 3))
 """Points |v| and weights that integrate 1, v² and v⁴ over N(0, 1) exactly."""
-
-
-@dataclass(frozen=True)
-class StartLaw:
-    r"""The mean $a/m + (b + c/m)/n$ of $\hat\epsilon$ over draws as $T \to 0$, in 1/time².
-
-    Attributes:
-      a: A·m.
-      b: B.
-      c: C·m.
-      a_error: standard error of a.
-      c_error: standard error of c.
-    """
-
-    a: float
-    b: float
-    c: float
-    a_error: float
-    c_error: float
-
-    def width_part(self, m: Sizes) -> Mean:
-        """Returns a/m, what the width leaves at n = ∞."""
-        return self.a / np.asarray(m, float)
-
-    def sample_part(self, m: Sizes, n: Sizes) -> Mean:
-        """Returns (b + c/m)/n, the mean squared distance from the same network at n = ∞."""
-        return (self.b + self.c / np.asarray(m, float)) / np.asarray(n, float)
-
-    def __call__(self, m: Sizes, n: Sizes) -> Mean:
-        """Returns the mean at width m and n samples, which may be ∞; arrays broadcast."""
-        return self.width_part(m) + self.sample_part(m, n)
 
 
 def start_law(
@@ -135,8 +99,11 @@ def start_law(
         ("initial", start.shape[0]),
     ):
         _checks.same_length(name, length, "measure", measure.weights.shape[0])
-    a, c = (np.asarray(m * part) for part in _parts(grams - limit[None], start, measure.weights))
-    return _law(a, float(sample_constant(limit, start, measure)), c)
+    a, c = (
+        np.asarray(m * part)
+        for part in _start_law.parts(grams - limit[None], start, measure.weights)
+    )
+    return _start_law.of_means(a, float(sample_constant(limit, start, measure)), c)
 
 
 def neuron_law(
@@ -196,13 +163,7 @@ def neuron_law(
         for index, size in enumerate(blocks)
     ]
     a, c = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return _law(a, float(sample_constant(limit, start, measure)), c)
-
-
-def _law(a: np.ndarray, b: float, c: np.ndarray) -> StartLaw:
-    """Returns the law of the means of a and c, with their standard errors."""
-    errors = (float(np.std(each, ddof=1)) / each.size**0.5 for each in (a, c))
-    return StartLaw(float(a.mean()), b, float(c.mean()), *errors)
+    return _start_law.of_means(a, float(sample_constant(limit, start, measure)), c)
 
 
 def _of_neurons(
@@ -222,75 +183,8 @@ def _of_neurons(
     for size, weight in OUTGOING:
         last = outgoing | {"weight": jnp.full_like(outgoing["weight"], size)}
         grams = tangent_kernels(single, [hidden, last], points)
-        parts += weight * np.stack(_parts(grams - limit[None], start, measure.weights))
+        parts += weight * np.stack(_start_law.parts(grams - limit[None], start, measure.weights))
     return list(parts)
-
-
-def images(
-    network: Network | Apply,
-    params: PyTree,
-    target: Target,
-    measure: Measure,
-    *,
-    sample: Float[Array, "b n d"] | None = None,
-) -> Float[Array, "b q"]:
-    r"""The functions $T_n^0 r_0$ of many initializations, r₀ = −f*, without their kernels.
-
-    $T_n^0 r_0(x) = \frac1n\sum_i K_0(x, x_i)\,r_0(x_i)$ is minus the speed at which f(x) sets out.
-    It is the product J(Jᵀ·) of one gradient and one directional derivative, so 10⁵ draws of a
-    narrow network take a second. With one hidden layer it is a mean over neurons: the images of
-    `pools.cut(params, 1)` make those of every width.
-
-    Args:
-      network: a `Network`, or any (θ, x) ↦ f(x; θ) that returns shape (q,) for x of shape (q, d);
-        compiled once for each object and shape.
-      params: θ₀, each leaf with a leading axis b.
-      target: f*.
-      measure: ρ.
-      sample: shape (b, n, d), one a draw; None for n = ∞, by the measure's nodes and weights.
-
-    Returns:
-      At the nodes, shape (b, q).
-
-    Raises:
-      TypeError: the arrays are not floating-point numbers, network or target is no function.
-      ValueError: wrong shapes, NaN or infinite values, several outputs, or x64 is off.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib import measures
-      >>> from ntklib.theory import onset
-      >>> linear, two = lambda theta, x: x @ theta, measures.empirical(jnp.eye(2))
-      >>> onset.images(linear, jnp.zeros((1, 2)), lambda x: x[:, 0], two).tolist()
-      [[-0.5, 0.0]]
-    """
-    _checks.require_x64("A difference of kernels")
-    _parameters.dtype_of(params)
-    draws = _parameters.draw_count(params)
-    apply, _ = _network.functions(network)
-    nodes = measure.nodes
-    shares, points = -measure.weights * _door.values_of(target, nodes), nodes
-    if sample is not None:
-        points = _checks.real_array("sample", sample, "b n d")
-        _checks.same_length("sample", points.shape[0], "the leading axis of params", draws)
-        shares = -_door.values_of(target, points, alone=False) / points.shape[1]
-    _door.one_number_a_point(network, params, nodes, "the nodes")
-    found = _images(params, points, shares, nodes, apply=apply, shared=sample is None)
-    return _checks.real_array("T_n⁰ r₀", found)
-
-
-@functools.partial(jax.jit, static_argnames=("apply", "shared"))
-def _images(
-    params: PyTree, points: Array, shares: Array, nodes: Array, *, apply: Apply, shared: bool
-) -> Float[Array, "b q"]:
-    def one(draw: tuple[PyTree, ...]) -> Array:
-        theta, x, share = (*draw, points, shares) if shared else draw
-        _, pullback = jax.vjp(lambda each: apply(each, x), theta)
-        (gradient,) = pullback(share)
-        return jax.jvp(lambda each: apply(each, nodes), (theta,), (gradient,))[1]
-
-    batch = (params,) if shared else (params, points, shares)
-    return jax.lax.map(one, batch, batch_size=SIDE_BY_SIDE)
 
 
 def sample_constant(
@@ -319,16 +213,4 @@ def sample_constant(
     _checks.real_array("initial", initial, "q")
     for name, values in (("gram", gram), ("initial", initial)):
         _checks.at_nodes(name, values, measure.weights)
-    return _parts(gram, initial, measure.weights)[1]
-
-
-@jax.jit
-def _parts(
-    kernel: Float[Array, "*b q q"], initial: Float[Array, " q"], weights: Float[Array, " q"]
-) -> tuple[Float[Array, "*b"], Float[Array, "*b"]]:
-    """Returns ‖T_K r₀‖² and ∬K²r₀² − ‖T_K r₀‖² of one kernel, or of each of several."""
-    image = kernel @ (weights * initial)
-    # A variance over s, whose two terms have no digit in common with it if K hardly varies.
-    spread = kernel * initial[(None,) * (kernel.ndim - 1)] - image[..., None]
-    square = jnp.einsum("...xs,...xs,s->...x", spread, spread, weights)
-    return jnp.einsum("...x,...x,x->...", image, image, weights), square @ weights
+    return _start_law.parts(gram, initial, measure.weights)[1]

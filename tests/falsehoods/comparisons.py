@@ -114,7 +114,7 @@ COMPARISONS = (
         "12-comparison",
         "comparison.start",
         (
-            "ntklib/theory/onset.py",
+            "ntklib/theory/_start_law.py",
             "return StartLaw(float(a.mean())",
             "return StartLaw(1.2 * float(a.mean())",
         ),
@@ -124,7 +124,7 @@ COMPARISONS = (
         "12-comparison",
         "comparison.start",
         (
-            "ntklib/theory/onset.py",
+            "ntklib/theory/_start_law.py",
             "return self.a / np.asarray(m, float)",
             "return self.a / (1.125 * np.asarray(m, float))",
         ),
@@ -227,7 +227,7 @@ COMPARISONS = (
         "16-underparameterized",
         "comparison.underparameterized-law",
         (
-            "ntklib/theory/onset.py",
+            "ntklib/theory/_start_law.py",
             "return StartLaw(float(a.mean())",
             "return StartLaw(1.2 * float(a.mean())",
         ),
@@ -237,7 +237,7 @@ COMPARISONS = (
         "16-underparameterized",
         "comparison.underparameterized-law",
         (
-            "ntklib/theory/onset.py",
+            "ntklib/theory/_start_law.py",
             "b, float(c.mean()), *errors)",
             "b, 0.8 * float(c.mean()), *errors)",
         ),
@@ -257,7 +257,7 @@ COMPARISONS = (
         "16-underparameterized",
         "comparison.underparameterized-law",
         (
-            "ntklib/theory/onset.py",
+            "ntklib/theory/_start_law.py",
             "return self.a / np.asarray(m, float)",
             "return self.a / (1.125 * np.asarray(m, float))",
         ),
@@ -266,6 +266,10 @@ COMPARISONS = (
         "the law's sample size is off by an eighth",
         "16-underparameterized",
         "comparison.underparameterized-law",
-        ("ntklib/theory/onset.py", "/ np.asarray(n, float)", "/ (0.875 * np.asarray(n, float))"),
+        (
+            "ntklib/theory/_start_law.py",
+            "/ np.asarray(n, float)",
+            "/ (0.875 * np.asarray(n, float))",
+        ),
     ),
 )

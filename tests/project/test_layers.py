@@ -19,6 +19,7 @@ LIBRARY = ROOT / "ntklib"
 FLOORS = (
     (
         "_arguments",
+        "_axes",
         "_checks",
         "_device",
         "_files",

@@ -35,7 +35,7 @@ from ntklib.learning import zonal
 from ntklib.measures import Measure, arcs, spheres
 from ntklib.networks import Network, activations
 from ntklib.statistics import _ranks
-from ntklib.theory import _least_size, _panels, _parts, _requirements, onset
+from ntklib.theory import _least_size, _panels, _parts, _requirements, _start_law
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301
@@ -93,7 +93,8 @@ def results() -> dict[str, Any]:
         interactive.SliderFigure([slider], [panel], description="a"),
         linearization.FrozenFlow(one, three, three, two, two),
         _movement.Movement(x[None], x[None], x[None]),
-        onset.StartLaw(1.0, 2.0, 3.0, 0.1, 0.1), statistics.Rate(-0.5, -1.0, 0.0, 0.0, 0.9, "rms"),
+        _start_law.StartLaw(1.0, 2.0, 3.0, 0.1, 0.1),
+        statistics.Rate(-0.5, -1.0, 0.0, 0.0, 0.9, "rms"),
         spectrum.nystrom(jnp.eye(8), circle, 3), targets.FourierSum((1,), (1.0,)),
         targets.Labels(pole, pole[0, :1]), targets.SinusoidSum((1,), (1.0,)),
         targets.ZonalSum((2,), (1.0,), pole),

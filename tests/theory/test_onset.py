@@ -13,6 +13,7 @@ from scipy.special import erf
 from ntklib import kernels, measures, networks, targets
 from ntklib.dynamics import pools
 from ntklib.theory import onset
+from ntklib.theory._start_law import StartLaw
 
 Q = 3
 WEIGHTS = np.array([0.2, 0.3, 0.5])
@@ -42,7 +43,7 @@ def one_by_one(kernels: np.ndarray, limit: np.ndarray, n: int) -> float:
     return mean
 
 
-def law_of(kernels: np.ndarray, limit: np.ndarray, m: int) -> onset.StartLaw:
+def law_of(kernels: np.ndarray, limit: np.ndarray, m: int) -> StartLaw:
     return onset.start_law(
         jnp.asarray(kernels), jnp.asarray(limit), jnp.asarray(INITIAL), MEASURE, width=m
     )
