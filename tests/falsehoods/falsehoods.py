@@ -2,6 +2,7 @@
 
 from beyond import BEYOND
 from comparisons import COMPARISONS
+from results import RESULTS
 from setting import SETTING
 
-FALSEHOODS = (*SETTING, *COMPARISONS, *BEYOND)
+FALSEHOODS = (*SETTING, *RESULTS, *COMPARISONS, *BEYOND)
