@@ -275,6 +275,12 @@ def test_citations_are_made_from_titles_and_numbers(tmp_path: Path) -> None:
     assert 'href="07-seventh.html#how-wide"' in page
 
 
+def test_every_entry_of_the_bibliography_is_cited() -> None:
+    roles = [re.findall(r"\{cite:[tp]\}`([^`]+)`", text(path)) for path in (*PAGES, *NOTEBOOKS)]
+    cited = {key.strip() for found in roles for keys in found for key in keys.split(",")}
+    assert set(citations.papers([CHAPTERS / "references.bib"]).entries) == cited
+
+
 @pytest.mark.book
 def test_unknown_heading_figure_and_paper_fail_the_build(tmp_path: Path) -> None:
     answer = citing_book(tmp_path / "book", "how-long", "fig-square", "nobody2022").build()
