@@ -1,4 +1,4 @@
-"""Falsehoods of the chapters on Theorem 1, Corollary 2 and linear width, and of the probability."""
+"""Falsehoods of the chapters with the results, 6 to 9, and of the one on their probability."""
 
 from planting import false
 
@@ -84,6 +84,26 @@ RESULTS = (
             "ntklib/theory/onset.py",
             "zip(*found, strict=True))\n    return _start_law.of_means(a, float(",
             "zip(*found, strict=True))\n    return _start_law.of_means(a, 1.2 * float(",
+        ),
+    ),
+    false(
+        "networks of a ray are held against the ideal dynamics of an RBF kernel",
+        "08-linear-width",
+        "observation-4 observation-4.trained",
+        (
+            "ntklib/studies/_circle.py",
+            "rho, _, system = operator(network.kernel, nodes, name)",
+            'rho, _, system = operator(_problem.OTHER_KERNELS["RBF, ℓ = 1"], nodes, name)',
+        ),
+    ),
+    false(
+        "networks are followed up to T^0.85 in place of T",
+        "09-corollary-5",
+        "guarantee.power-law-trained",
+        (
+            "*",
+            "rough, finer, until,\n    jax.random.fold_in(key, 50_000)",
+            "rough, finer, until**0.85,\n    jax.random.fold_in(key, 50_000)",
         ),
     ),
     false(
