@@ -16,6 +16,7 @@ import markup
 import nbformat
 import papermill
 import pytest
+import xla
 import yaml
 from nbclient.exceptions import DeadKernelError
 from places import ROOT
@@ -124,6 +125,8 @@ def test_chapter(
     monkeypatch.setenv("JAX_PLATFORMS", PLATFORMS[platform])
     # Another chapter may have written half of a program so far, which JAX then compiles.
     monkeypatch.setenv("PYTHONWARNINGS", "ignore:Error reading persistent compilation cache entry")
+    # `make book` compiles them as users' processes do, which takes longer.
+    monkeypatch.setenv("XLA_FLAGS", xla.flags([xla.OLD_LOOPS], os.environ.get("XLA_FLAGS", "")))
     assert set(PARAMETERS) <= set(papermill.inspect_notebook(source))
     target = (executed if platform == "cpu" else tmp_path) / source.name
     try:
