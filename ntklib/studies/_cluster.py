@@ -6,6 +6,7 @@ result that somebody still holds, Dask would make a new copy when its worker die
 """
 
 import contextlib
+import gc
 import queue
 import socket
 import threading
@@ -68,16 +69,36 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
         raise ImportError(
             "a study on a cluster needs the package distributed: pip install distributed."
         ) from None
-    client = _within(CONNECT, lambda: Client(scheduler, timeout=CONNECT, set_as_default=False))
+    with _nothing_collected():
+        client = _within(CONNECT, lambda: Client(scheduler, timeout=CONNECT, set_as_default=False))
     if not isinstance(client, Client):
         raise ConnectionError(f"there is no Dask scheduler at {scheduler}: {client}.")
-    with client:
+    try:
         found = _workers(client, scheduler)
         yield Pool(
             device=found[0]["device"],
             memory=min(worker["memory"] for worker in found),
             results=lambda tasks: _results(client, tasks),
         )
+    finally:
+        with _nothing_collected():
+            client.close()
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keeps the garbage collector from running.
+
+    A client that was never closed is closed when it is collected. Where that happens in the middle
+    of another client's start or end, it waits for a lock that its own thread holds.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _reach(address: str) -> None:

@@ -1,6 +1,7 @@
 """Studies on a Dask cluster of real processes: killed workers, other code, no cluster at all."""
 
 import concurrent.futures
+import gc
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 from distributed import Client, KilledWorker, Status
 from distributed.scheduler import WorkerState
+from distributed.utils import LoopRunner
 from places import ROOT
 from refusals import refused
 from study_cells import evaluations, failing, logged, precision, processes, wait_for
@@ -198,6 +200,25 @@ def test_the_budget_is_the_workers(cluster: Cluster, monkeypatch: pytest.MonkeyP
     with _cluster.pool(cluster.address) as pool:
         assert 1e6 < pool.memory < 1e15
         assert pool.device == jax.devices()[0].device_kind
+
+
+def test_nothing_is_collected_while_a_client_starts_or_ends(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enabled = []
+    for name in ("start", "stop"):
+        own = getattr(LoopRunner, name)
+
+        def watched(self: LoopRunner, *arguments: Any, own: Any = own) -> None:
+            enabled.append(gc.isenabled())
+            own(self, *arguments)
+
+        monkeypatch.setattr(LoopRunner, name, watched)
+    with _cluster.pool(cluster.address) as pool:
+        assert gc.isenabled()
+        assert pool.memory > 0
+    assert enabled == [False, False]
+    assert gc.isenabled()
 
 
 def test_workers_with_another_library_are_refused(
