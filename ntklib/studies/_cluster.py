@@ -69,36 +69,16 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
         raise ImportError(
             "a study on a cluster needs the package distributed: pip install distributed."
         ) from None
-    with _nothing_collected():
-        client = _within(CONNECT, lambda: Client(scheduler, timeout=CONNECT, set_as_default=False))
-    if not isinstance(client, Client):
+    client = _within(CONNECT, lambda: Client(scheduler, timeout=CONNECT, set_as_default=False))
+    if isinstance(client, str):
         raise ConnectionError(f"there is no Dask scheduler at {scheduler}: {client}.")
-    try:
+    with client:
         found = _workers(client, scheduler)
         yield Pool(
             device=found[0]["device"],
             memory=min(worker["memory"] for worker in found),
             results=lambda tasks: _results(client, tasks),
         )
-    finally:
-        with _nothing_collected():
-            client.close()
-
-
-@contextlib.contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keeps the garbage collector from running.
-
-    A client that was never closed is closed when it is collected. Where that happens in the middle
-    of another client's start or end, it waits for a lock that its own thread holds.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _reach(address: str) -> None:
@@ -122,18 +102,33 @@ def _reach(address: str) -> None:
 
 
 def _within(seconds: float, make: Callable[[], Any]) -> Any:
-    """Returns what is made, or the error; Dask has no limit of its own for all that can hang."""
+    """Returns a client, or why there is none; Dask has no limit of its own for all that can hang.
+
+    A client that nobody closes does so when it is collected. In the middle of another's start it
+    would wait for a lock that its own thread holds, so none is left behind: neither one that is
+    half made, which its error's frames hold, nor one that comes too late.
+    """
     found: list[Any] = [f"it has not answered for {seconds:g} s"]
+    given_up = threading.Event()
 
     def attempt() -> None:
         try:
-            found.append(make())
+            client = make()
         except Exception as problem:  # whatever Dask makes of an address
-            found.append(problem)
+            found.append(str(problem))
+        else:
+            if given_up.is_set():
+                client.close()
+            else:
+                found.append(client)
+            return
+        gc.collect()
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(seconds)
+    if thread.is_alive():
+        given_up.set()
     return found[-1]
 
 
