@@ -37,7 +37,7 @@ VARIANTS = {
     r"f\^\{\*\}|f_\*|f\^\\star": "f^*",
     r"\\mathbb\{": r"\mathbb E, without braces",
 }
-UNFINISHED = r"\b(TODO|FIXME|XXX|TBD|[Ll]orem ipsum|[Pp]laceholder|[Cc]oming soon)\b"
+UNFINISHED = r"\b(TO-?DO|FIX-?ME|X{3}|TBD|[Ll]orem ipsum|[Pp]lace-?holder|[Cc]oming soon)\b"
 
 
 def text(path: Path) -> str:
