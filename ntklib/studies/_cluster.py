@@ -110,6 +110,7 @@ def _within(seconds: float, make: Callable[[], Any]) -> Any:
     """
     found: list[Any] = [f"it has not answered for {seconds:g} s"]
     given_up = threading.Event()
+    deciding = threading.Lock()  # a client is either returned or closed, whenever it comes
 
     def attempt() -> None:
         try:
@@ -117,19 +118,21 @@ def _within(seconds: float, make: Callable[[], Any]) -> Any:
         except Exception as problem:  # whatever Dask makes of an address
             found.append(str(problem))
         else:
-            if given_up.is_set():
+            with deciding:
+                late = given_up.is_set()
+                if not late:
+                    found.append(client)
+            if late:
                 client.close()
-            else:
-                found.append(client)
             return
         gc.collect()
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(seconds)
-    if thread.is_alive():
+    with deciding:
         given_up.set()
-    return found[-1]
+        return found[-1]
 
 
 def describe(dask_worker: Any) -> dict[str, Any]:
