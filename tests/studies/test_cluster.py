@@ -145,9 +145,8 @@ def test_a_killed_worker_costs_nothing_that_was_saved(
 ) -> None:
     workers = [cluster.add_worker(), cluster.add_worker()]
     with Client(cluster.address) as client:
-        client.wait_for_workers(
-            2, timeout=300
-        )  # or the first could do all before the other is there
+        # Or the first could do all before the other is there.
+        client.wait_for_workers(2, timeout=300)
     settings = {"log": str(log), "pause": 0.1}
     options: dict[str, Any] = {"seeds": 8, "batch": 4, "settings": settings}
     before: list[set[tuple[int, int]]] = []
