@@ -145,8 +145,8 @@ def theorem_1(
     flows, theta_0 = _flows(network, rho, stops, point, seeds)
     runs = against_kernels(network, flows, theta_0, measure=name)
     found = {
-        name: jnp.stack([getattr(run, name) for run in runs.values()], axis=1)
-        for name in ("projected_epsilon", "total_epsilon", "kernel_term")
+        side: jnp.stack([getattr(run, side) for run in runs.values()], axis=1)
+        for side in ("projected_epsilon", "total_epsilon", "kernel_term")
     }
     return found | {"kernel": np.asarray(list(runs)), "time": stops}
 
