@@ -89,39 +89,38 @@ def _kernel_numbers(architecture: str, measure: str) -> int:
 
     On signals those of each pair of positions; on images of the same positions alone.
     """
-    positions = max(shape.positions for shape in _hidden_shapes(architecture, measure))
+    shapes = _shapes_of(_single(architecture, 1, measure), measure)
+    positions = max(shape.positions for shape in shapes)
     pairs = positions if len(_problem.named(measure).shape) > 1 else positions**2
     return KERNEL * pairs
-
-
-def _hidden_shapes(architecture: str, measure: str) -> list[Shape]:
-    shape = _problem.named(measure).shape
-    return _shapes_of(_architectures.build(architecture, 1, "erf", shape), math.prod(shape))
 
 
 @functools.cache
 def _layer_shapes(architecture: str, m: int, measure: str) -> list[Shape]:
     """Returns the sizes of the layers of the antisymmetric network."""
-    d = math.prod(_problem.named(measure).shape)
-    return _shapes_of(_network(architecture, m, measure), d)
+    return _shapes_of(_network(architecture, m, measure), measure)
 
 
-def _shapes_of(network: Network, d: int) -> list[Shape]:
+def _shapes_of(network: Network, measure: str) -> list[Shape]:
     assert network.forward is not None  # noqa: S101  (all of `ARCHITECTURES` have one)
     theta_0 = jax.eval_shape(network.init, jax.random.key(0))
-    return _factors.layer_shapes(network.forward, theta_0, jnp.zeros((1, d)))
+    point = jnp.zeros((1, math.prod(_problem.named(measure).shape)))
+    return _factors.layer_shapes(network.forward, theta_0, point)
 
 
 def _network(architecture: str, m: int, measure: str) -> Network:
-    shape = _problem.named(measure).shape
-    return networks.antisymmetric(_architectures.build(architecture, m, "erf", shape))
+    return networks.antisymmetric(_single(architecture, m, measure))
+
+
+def _single(architecture: str, m: int, measure: str) -> Network:
+    """Returns the network of which the antisymmetric one holds two."""
+    return _architectures.build(architecture, m, shape=_problem.named(measure).shape)
 
 
 @functools.cache
 def _drawn(architecture: str, m: int, measure: str) -> int:
     """Returns how many numbers are drawn in one, of which small layers leave most unused."""
-    network = _architectures.build(architecture, m, "erf", _problem.named(measure).shape)
-    hidden = jax.eval_shape(network.init, jax.random.key(0))
+    hidden = jax.eval_shape(_single(architecture, m, measure).init, jax.random.key(0))
     small, length = _layers.together([leaf.size for leaf in jax.tree.leaves(hidden)])
     return len(small) * length
 
