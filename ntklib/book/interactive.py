@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Array
 
-from ntklib import _checks
+from ntklib import _axes, _checks
 from ntklib.book import _curves, _plotly, plots
 from ntklib.book._curves import Curve, Panel, Slider
 from ntklib.book._marks import PLOTLY_MARKER, PLOTLY_MIME_TYPE
@@ -123,8 +123,7 @@ class SliderFigure:
                 named.add(curve.name)
 
     def _axes(self, values: Numbers) -> np.ndarray:
-        array = np.asarray(values, dtype=float)
-        return array.reshape((1,) * (len(self._shape) + 1 - array.ndim) + array.shape)
+        return _axes.padded(np.asarray(values, dtype=float), len(self._shape) + 1)
 
     def _data(self) -> str:
         """Returns what the page's script needs, as JSON.
