@@ -20,11 +20,11 @@ def tangent_products(
     x: Float[Array, "q d"],
     *,
     memory_budget: int = _gram.DEFAULT_BUDGET,
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
+) -> Callable[[Float[Array, "q *b"]], Float[Array, "q *b"]]:
     r"""The map $v \mapsto K v = J(J^T v)$ of the tangent kernel at θ, without its Gram matrix.
 
-    One product costs about as much as two gradients of the loss on all the points; for
-    `spectrum.matrix_free`.
+    One product costs about as much as two gradients of the loss on all the points. Several vectors
+    are taken one after another; for `spectrum.matrix_free`.
 
     Args:
       network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
@@ -33,7 +33,7 @@ def tangent_products(
       memory_budget: bytes for all that is held besides θ and the points.
 
     Returns:
-      The map, compiled once.
+      The map, of shapes (q,) or (q, b), compiled once for each.
 
     Raises:
       ValueError: several outputs, or a budget that is too small.
@@ -57,8 +57,10 @@ def tangent_products(
 
 def products(
     kernel: Kernel, x: Float[Array, "q d"], *, memory_budget: int = _gram.DEFAULT_BUDGET
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
+) -> Callable[[Float[Array, "q *b"]], Float[Array, "q *b"]]:
     r"""The map $v \mapsto K v$ of a kernel, some rows of its Gram matrix at a time.
+
+    Those rows are computed once for several vectors, shape (q, b).
 
     Args:
       kernel: K, such as `network.kernel`.
@@ -67,7 +69,7 @@ def products(
         matrices of that size while they compute one.
 
     Returns:
-      The map; for `spectrum.matrix_free`.
+      The map, of shapes (q,) or (q, b); for `spectrum.matrix_free`.
 
     Raises:
       ValueError: a budget below one row.
@@ -91,7 +93,7 @@ def products(
     _door.look_at_kernel(kernel, points)
     rows = min(budget // row, points.shape[0])
 
-    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
+    def product(v: Float[Array, "q *b"]) -> Float[Array, "q *b"]:
         parts = [points[i : i + rows] for i in range(0, points.shape[0], rows)]
         return jnp.concatenate([_door.gram_of(kernel, part, points) @ v for part in parts])
 
@@ -100,7 +102,7 @@ def products(
 
 def _by_chunks(
     apply: Apply, params: PyTree, x: Float[Array, "q d"], budget: int
-) -> Callable[[Float[Array, " q"]], Float[Array, " q"]]:
+) -> Callable[[Float[Array, "q *b"]], Float[Array, "q *b"]]:
     """Returns v ↦ J(Jᵀv) over the points, a chunk of them at a time."""
     working = _routes.FORWARD_AND_BACK * _costs.numbers_per_point(apply, params, x)
     route = _routes.by_products(apply, params, (x,), 1, working, budget)
@@ -114,7 +116,7 @@ def _by_chunks(
     padding = ((0, count * chunk - q), (0, 0))
     chunks = jnp.pad(x, padding, mode="edge").reshape(count, chunk, x.shape[1])
 
-    def product(v: Float[Array, " q"]) -> Float[Array, " q"]:
+    def product(v: Float[Array, "q *b"]) -> Float[Array, "q *b"]:
         return _product(params, chunks, jnp.asarray(v, x.dtype), apply=apply)
 
     return product
@@ -122,8 +124,10 @@ def _by_chunks(
 
 @functools.partial(jax.jit, static_argnames="apply")
 def _product(
-    params: PyTree, chunks: Float[Array, "c n d"], v: Float[Array, " q"], *, apply: Apply
-) -> Float[Array, " q"]:
+    params: PyTree, chunks: Float[Array, "c n d"], v: Float[Array, "q *b"], *, apply: Apply
+) -> Float[Array, "q *b"]:
+    if v.ndim > 1:  # one by one, so that the memory doesn't depend on how many there are
+        return jax.lax.map(lambda one: _product(params, chunks, one, apply=apply), v.T).T
     shares = jnp.pad(v, (0, chunks.shape[0] * chunks.shape[1] - v.shape[0]))
 
     def gather(total: PyTree, part: tuple[Array, Array]) -> tuple[PyTree, None]:

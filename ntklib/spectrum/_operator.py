@@ -75,7 +75,10 @@ def nystrom(
     precision, matrix = matrix.dtype, np.asarray(matrix, np.float64)
     roots = _roots(measure)
     if method == "krylov":
-        values, vectors = _krylov.leading(lambda v: roots * (matrix @ (roots * v)), q, k, "Nyström")
+        column = roots[:, None]
+        values, vectors = _krylov.leading(
+            lambda v: column * (matrix @ (column * v)), q, k, "Nyström"
+        )
     else:
         values, vectors = scipy.linalg.eigh(
             _weighted(matrix, roots), driver="evd", overwrite_a=True, check_finite=False
@@ -87,7 +90,7 @@ def nystrom(
 
 
 def matrix_free(
-    product: Callable[[Float[Array, " q"]], Any], measure: Measure, k: int
+    product: Callable[[Float[Array, "q b"]], Any], measure: Measure, k: int
 ) -> Eigensystem:
     r"""The leading eigenpairs of $T_K$ from products with K, which is never formed.
 
@@ -95,8 +98,8 @@ def matrix_free(
     `kernels.tangent_products` those of a network's empirical one.
 
     Args:
-      product: v ↦ K v at the nodes, shapes (q,), in float64; it is called several times for
-        each eigenpair, and a progress bar counts the calls.
+      product: V ↦ K V at the nodes, of some more than k vectors at once, shapes (q, b), in
+        float64; a progress bar counts the vectors. Make it of v ↦ K v by `jax.vmap(…, 1, 1)`.
       measure: ρ.
       k: how many eigenpairs, below q.
 
@@ -124,12 +127,16 @@ def matrix_free(
     roots = _roots(measure)
 
     def weighted(v: np.ndarray) -> np.ndarray:
-        image = _checks.real_array("product(v)", product(jnp.asarray(roots * v)), "q")
-        _checks.same_length("product(v)", image.shape[0], "measure", q)
-        return roots * np.asarray(image, np.float64)
+        image = _checks.real_array("product(V)", product(jnp.asarray(roots[:, None] * v)), "q b")
+        if image.shape != v.shape:
+            raise ValueError(
+                f"product(V) must have the shape of V, {v.shape}, but has {image.shape}: make the "
+                "product of one vector one of several by jax.vmap(product, 1, 1)."
+            )
+        return roots[:, None] * np.asarray(image, np.float64)
 
-    u, v = np.random.default_rng(1).standard_normal((2, q))
-    u_image, v_image = weighted(u), weighted(v)
+    pair = np.random.default_rng(1).standard_normal((q, 2))
+    (u, v), (u_image, v_image) = pair.T, weighted(pair).T
     difference = abs(float(u @ v_image - v @ u_image))
     largest = float(np.linalg.norm(u) * np.linalg.norm(v_image))
     if difference > 1e-8 * largest:

@@ -42,14 +42,14 @@ from ntklib import _lazy
 if TYPE_CHECKING:
     from ntklib.networks._architectures import ARCHITECTURES
     from ntklib.studies._catalog import STUDIES
-    from ntklib.studies._circle import (
+    from ntklib.studies._costs import parameters
+    from ntklib.studies._engine import along, run
+    from ntklib.studies._named import (
         against_kernels,
         finite_width,
         infinite_width,
         linear_width,
     )
-    from ntklib.studies._costs import parameters
-    from ntklib.studies._engine import along, run
     from ntklib.studies._netcdf import load, save
     from ntklib.studies._problem import MEASURES, OTHER_KERNELS, TARGET, problem, times_up_to
     from ntklib.studies._study import Axis, Study, Variable
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ntklib.networks._architectures": "ARCHITECTURES",
     "ntklib.studies._catalog": "STUDIES",
-    "ntklib.studies._circle": "against_kernels finite_width infinite_width linear_width",
+    "ntklib.studies._named": "against_kernels finite_width infinite_width linear_width",
     "ntklib.studies._costs": "parameters",
     "ntklib.studies._engine": "along run",
     "ntklib.studies._netcdf": "load save",

@@ -6,8 +6,8 @@ from typing import Any
 from ntklib.networks._architectures import ARCHITECTURES
 from ntklib.studies import _costs
 from ntklib.studies._cells import Cell
-from ntklib.studies._circle import kernel_limit, linear_width, theorem_1
 from ntklib.studies._described import DESCRIPTIONS
+from ntklib.studies._named import kernel_limit, linear_width, theorem_1
 from ntklib.studies._study import Axis, Study, Variable
 
 _SAMPLES = {

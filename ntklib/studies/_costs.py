@@ -15,7 +15,7 @@ from ntklib import networks
 from ntklib.kernels import _factors
 from ntklib.kernels._costs import Shape
 from ntklib.networks import Network, _architectures, _layers
-from ntklib.studies import _circle, _problem
+from ntklib.studies import _named, _problem
 
 STAGES = 14
 """Copies of the parameters that the integrator has at work: seven stages and their sums."""
@@ -43,7 +43,7 @@ def linear_width_memory(
     """
     architecture, m, measure = point["architecture"], int(point["width"]), _problem.of(point)[0]
     p, shapes = parameters(architecture, m, measure), _layer_shapes(architecture, m, measure)
-    points = max(settings["nodes"], _circle.sample_size(point["samples"]) or 0)
+    points = max(settings["nodes"], _named.sample_size(point["samples"]) or 0)
     held = sum(shape.numbers(1, as_gradients=False) for shape in shapes)
     drawing = batch * (p + DRAWN * _drawn(architecture, m, measure))
     flows = batch * p + _at_once(batch, device) * (STAGES * p + TAPE * points * held)
@@ -64,7 +64,7 @@ def kernel_limit_memory(
     point: Mapping[str, Any], batch: int, settings: Mapping[str, Any], device: str = "cpu"
 ) -> float:
     """Estimates the bytes of `kernel_limit`: Gram matrices, their eigenvectors, the comparison."""
-    n, nodes = _circle.sample_size(point["samples"]) or 0, settings["nodes"]
+    n, nodes = _named.sample_size(point["samples"]) or 0, settings["nodes"]
     each = _kernel_numbers(point["architecture"], _problem.of(point)[0])
     flow = each * n * (n + nodes) + WORK * n**2
     return 8.0 * _at_once(batch, device) * flow + _comparison_memory(point, batch, settings)
@@ -139,7 +139,7 @@ def parameters(architecture: str, m: int, measure: str = "circle") -> int:
 
 def linear_width_work(point: Mapping[str, Any], settings: Mapping[str, Any]) -> float:
     """Returns operations of a gradient, up to a factor; the start-up costs as much as 10⁶."""
-    points = _circle.sample_size(point["samples"]) or settings["nodes"]
+    points = _named.sample_size(point["samples"]) or settings["nodes"]
     p = parameters(point["architecture"], int(point["width"]), _problem.of(point)[0])
     return 1e6 + p * points
 

@@ -35,9 +35,9 @@ def sharpness(
 ) -> Float[np.ndarray, " b"]:
     r"""The sharpness at each of several θ: the largest eigenvalue of the Hessian of the loss.
 
-    By the Lanczos method from products $\partial^2_\theta\Phi\,v$, the derivative of the gradient
-    along v (Pearlmutter 1994, "Fast exact multiplication by the Hessian"): no p × p matrix is
-    formed. One product costs about two gradients, and an eigenvalue takes about a hundred.
+    By a block Krylov method from products $\partial^2_\theta\Phi\,v$, the derivative of the
+    gradient along v (Pearlmutter 1994, "Fast exact multiplication by the Hessian"): no p × p matrix
+    is formed. One product costs about two gradients, and an eigenvalue takes about a hundred.
     Gradient descent with step η is stable at a minimum with sharpness below 2/η.
 
     Args:
@@ -53,7 +53,7 @@ def sharpness(
       The sharpness, in units of 1/time, shape (b,); negative where the loss is concave.
 
     Raises:
-      RuntimeError: the Lanczos method didn't converge.
+      RuntimeError: no convergence.
       TypeError: params are not float64.
       ValueError: a single parameter, or x64 is off.
 
@@ -87,7 +87,7 @@ def sharpness(
 
 
 def _along(point: tuple[PyTree, Any, Any, Any], apply: Apply) -> _krylov.Product:
-    """Returns v ↦ the Hessian times v at (θ, points, labels, weights), in NumPy."""
+    """Returns V ↦ the Hessian times V at (θ, points, labels, weights), in NumPy."""
 
     def product(v: np.ndarray) -> np.ndarray:
         return np.asarray(_product(*point, jnp.asarray(v), apply=apply))
@@ -101,14 +101,14 @@ def _product(
     x: Float[Array, "n d"],
     y: Float[Array, " n"],
     weights: Float[Array, " n"] | None,
-    v: Float[Array, " p"],
+    v: Float[Array, "p b"],
     *,
     apply: Apply,
-) -> Float[Array, " p"]:
-    """Returns the Hessian of the loss at θ times v."""
+) -> Float[Array, "p b"]:
+    """Returns the Hessian of the loss at θ times the vectors."""
     flat, as_tree = ravel_pytree(theta)
 
     def loss(vector: Array) -> Array:
         return 0.5 * _problem.mean((apply(as_tree(vector), x) - y) ** 2, weights)
 
-    return jax.jvp(jax.grad(loss), (flat,), (v,))[1]
+    return jax.vmap(jax.linearize(jax.grad(loss), flat)[1], 1, 1)(v)

@@ -22,55 +22,7 @@ from jaxtyping import Array, Float
 from ntklib import _checks
 from ntklib.spectrum import Eigensystem
 
-__all__ = ["deviation", "sample_constants"]
-
-
-def deviation(
-    eigensystem: Eigensystem,
-    initial: Float[Array, " q"],
-    times: Float[Array, " s"],
-    grams: Float[Array, "b q q"] | Float[np.ndarray, "b q q"],
-) -> Float[np.ndarray, "b s k"]:
-    r"""Deviations from the ideal dynamics of K if another kernel is trained, to first order.
-
-    Args:
-      eigensystem: of T_K, σᵢ and φᵢ at the nodes.
-      initial: r₀ at the nodes, shape (q,).
-      times: non-negative, strictly increasing, shape (s,).
-      grams: the kernels that are trained, at the nodes, such as the K₀ of independent
-        initializations from `kernels.initial_kernels`, shape (b, q, q).
-
-    Returns:
-      $\langle r_t - e^{-T_K t}r_0, \phi_i\rangle$ up to terms of second order in the difference of
-      the kernels, shape (b, s, k).
-
-    Raises:
-      TypeError: the arrays are not floating-point numbers.
-      ValueError: wrong shapes, NaN or infinite values, bad times, or x64 is off.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> from ntklib import measures, spectrum
-      >>> from ntklib.theory import response
-      >>> two = measures.empirical(jnp.array([[1.0], [-1.0]]))
-      >>> system = spectrum.nystrom(2 * jnp.eye(2), two)  # T_K is the identity
-      >>> more = 2.2 * jnp.eye(2)[None]  # 1.1 times it: e⁻¹ − e⁻¹·¹ = 0.035
-      >>> found = response.deviation(system, -jnp.ones(2), jnp.array([1.0]), more)
-      >>> round(float((found**2).sum() ** 0.5), 3)  # to first order 0.1·e⁻¹
-      0.037
-    """
-    _checks.require_x64("A difference of kernels")
-    sigma, modes, start, values = _expanded(eigensystem, initial)
-    weighted = modes * np.asarray(eigensystem.measure.weights)
-    matrices = _checks.real_array("grams", grams, "b q q")
-    for name, length in zip(("second axis", "last axis"), matrices.shape[1:], strict=True):
-        _checks.same_length(f"grams' {name}", length, "measure", modes.shape[1])
-    k = sigma.size
-    changes = weighted[:k] @ np.asarray(matrices) @ weighted.T
-    changes[:, range(k), range(k)] -= sigma
-    propagator = _propagator(sigma, values, _checks.increasing_times(times))
-    found: np.ndarray = -np.einsum("sij,bij,j->bsi", propagator, changes, start, optimize=True)
-    return found
+__all__ = ["sample_constants"]
 
 
 def sample_constants(

@@ -60,7 +60,7 @@ BEYOND = (
         CHAPTER,
         "off-circle.width",
         (
-            "ntklib/studies/_circle.py",
+            "ntklib/studies/_named.py",
             "rho, _, system = operator(network.kernel, nodes, name)",
             'rho, _, system = operator(_problem.OTHER_KERNELS["RBF, ℓ = 1"], nodes, name)',
         ),

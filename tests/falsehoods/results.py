@@ -38,7 +38,7 @@ RESULTS = (
         "07-corollary-2",
         "corollary-2.sample-constant",
         (
-            "ntklib/studies/_circle.py",
+            "ntklib/studies/_named.py",
             "rho, stops, _keys(seeds, 0, n), n=n, progress=False",
             "rho, stops, _keys(seeds, 0, n), n=n - n // 8, progress=False",
         ),
@@ -91,7 +91,7 @@ RESULTS = (
         "08-linear-width",
         "observation-4 observation-4.trained",
         (
-            "ntklib/studies/_circle.py",
+            "ntklib/studies/_named.py",
             "rho, _, system = operator(network.kernel, nodes, name)",
             'rho, _, system = operator(_problem.OTHER_KERNELS["RBF, ℓ = 1"], nodes, name)',
         ),

@@ -17,6 +17,7 @@ def test_products_without_the_gram_matrix(name: str) -> None:
     params = network.init(jax.random.key(3))
     x = jnp.asarray(points(7, d))
     v = jnp.asarray(np.random.default_rng(0).standard_normal(7))
+    both = jnp.stack([v, -2 * v], axis=1)
     expected = gram_of_jacobian(network.apply, params, x, x) @ np.asarray(v)
     analytic = np.asarray(kernels.analytic(network, x)) @ np.asarray(v)
     with pytest.raises(ValueError, match="for products with this network") as refusal:
@@ -25,9 +26,11 @@ def test_products_without_the_gram_matrix(name: str) -> None:
     for budget in (least, 2 * least, 2**30):
         product = kernels.tangent_products(network, params, x, memory_budget=budget)
         np.testing.assert_allclose(product(v), expected, rtol=1e-11)
+        np.testing.assert_allclose(product(both), expected[:, None] * [1, -2], rtol=1e-11)
     for budget in (7 * 8, 3 * 7 * 8, 2**30):
-        got = kernels.products(network.kernel, x, memory_budget=budget)(v)
-        np.testing.assert_allclose(got, analytic, rtol=1e-12)
+        product = kernels.products(network.kernel, x, memory_budget=budget)
+        np.testing.assert_allclose(product(v), analytic, rtol=1e-12)
+        np.testing.assert_allclose(product(both), analytic[:, None] * [1, -2], rtol=1e-12)
     with refused(
         "memory_budget = 55 bytes is less than a row of the Gram matrix: give at least 56."
     ):

@@ -25,7 +25,7 @@ from ntklib import (
 )
 from ntklib._scale import SCALES
 from ntklib.networks import _architectures
-from ntklib.studies import _circle
+from ntklib.studies import _named
 
 VARIABLES = {
     "linear-width": {"ratio", "epsilon", "deviation", "time"},
@@ -42,7 +42,7 @@ def _assert_running_maximum(found: xr.Dataset) -> None:
 
 
 def hand_made_key(seed: int, width: int, n: int | None) -> Any:
-    key = jax.random.fold_in(jax.random.key(_circle.BASE), seed)
+    key = jax.random.fold_in(jax.random.key(_named.BASE), seed)
     return jax.random.fold_in(jax.random.fold_in(key, width), n or 0)
 
 
@@ -171,7 +171,7 @@ def test_kernel_limit_approaches_the_ideal_dynamics() -> None:
     _assert_running_maximum(found)
     # A seed's numbers don't depend on the company.
     point = {"architecture": RING, "samples": 4}
-    again = _circle.kernel_limit(point, np.array([9, 2, 7, 8]), **SETTINGS)["epsilon"]
+    again = _named.kernel_limit(point, np.array([9, 2, 7, 8]), **SETTINGS)["epsilon"]
     np.testing.assert_allclose(again[1], found.epsilon.sel(samples=4, seed=2)[0], rtol=1e-9)
     assert len(np.unique(again[:, -1])) == 4
 
@@ -179,7 +179,7 @@ def test_kernel_limit_approaches_the_ideal_dynamics() -> None:
 def test_the_kernel_has_the_networks_activation() -> None:
     point, seeds = {"architecture": DENSE, "samples": 4}, np.arange(4)
     relu = networks.fully_connected(2, (1,), "relu", biases=True)
-    named = _circle.kernel_limit(point, seeds, **SETTINGS, activation="relu")
+    named = _named.kernel_limit(point, seeds, **SETTINGS, activation="relu")
     own = studies.infinite_width(relu.kernel, point, seeds, **SETTINGS)
     np.testing.assert_array_equal(named["epsilon"], own["epsilon"])
     for name, build in _architectures.ARCHITECTURES.items():
@@ -223,7 +223,7 @@ def test_every_architecture_takes_images(architecture: str) -> None:
     x = studies.MEASURES["digits"].measure(4).nodes
     assert network.kernel(x, x).shape == (4, 4)
     point = {"measure": "digits", "architecture": architecture, "width": 3, "samples": math.inf}
-    found = _circle.theorem_1(point, np.arange(1), **{**SETTINGS, "nodes": 4, "horizon": 0.02})
+    found = _named.theorem_1(point, np.arange(1), **{**SETTINGS, "nodes": 4, "horizon": 0.02})
     assert (found["projected_epsilon"] < 0).all()
     assert (found["kernel_term"] > 0).all()
 
@@ -257,7 +257,7 @@ def test_cells_are_independent_of_each_other() -> None:
         tuple(np.asarray(jax.random.key_data(key)).tolist())
         for width in (0, 16, 32)
         for samples in (0, 16, 32)
-        for key in _circle._keys(np.arange(3), width, samples)
+        for key in _named._keys(np.arange(3), width, samples)
     ]
     assert len(set(keys)) == 27
 
@@ -290,14 +290,14 @@ def test_every_scale_can_be_estimated(name: str) -> None:
 def test_what_the_studies_can_not_do_is_refused() -> None:
     seeds = np.arange(1)
     with refused("architecture must be one of fully connected, depth 1; "):
-        _circle.kernel_limit({"architecture": "x", "samples": 4}, seeds, **SETTINGS)
+        _named.kernel_limit({"architecture": "x", "samples": 4}, seeds, **SETTINGS)
     with refused("samples must be finite at m = ∞"):
-        _circle.kernel_limit({"architecture": DENSE, "samples": math.inf}, seeds, **SETTINGS)
+        _named.kernel_limit({"architecture": DENSE, "samples": math.inf}, seeds, **SETTINGS)
     with refused("samples must be a whole number or ∞ (inf), got 1.5."):
-        _circle.kernel_limit({"architecture": DENSE, "samples": 1.5}, seeds, **SETTINGS)
+        _named.kernel_limit({"architecture": DENSE, "samples": 1.5}, seeds, **SETTINGS)
     with refused("activation must be one of erf, gelu, "):
-        _circle.theorem_1(
+        _named.theorem_1(
             {"architecture": DENSE, "width": 4, "samples": 4}, seeds, **SETTINGS, activation="x"
         )
     with refused("samples must be a whole number or ∞ (inf), got 1.5."):
-        _circle.theorem_1({"architecture": DENSE, "width": 4, "samples": 1.5}, seeds, **SETTINGS)
+        _named.theorem_1({"architecture": DENSE, "width": 4, "samples": 1.5}, seeds, **SETTINGS)
