@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from ntklib import _checks
 
@@ -89,8 +89,8 @@ def local_exponents(
             )
         tail = (1 - level) / 2
         share = second / (first + second)
-        low = beta.ppf(tail, second, first + 1) if second else 0.0
-        high = beta.ppf(1 - tail, second + 1, first) if first else 1.0
+        low = betaincinv(second, first + 1, tail) if second else 0.0
+        high = betaincinv(second + 1, first, 1 - tail) if first else 1.0
         with np.errstate(divide="ignore"):
             odds = np.log([low, share, high]) - np.log1p([-low, -share, -high])
         slopes = (odds + np.log(of[i] / of[i + 1])) / (x[i + 1] - x[i])

@@ -89,6 +89,8 @@ def execute(source: Path, target: Path) -> float:
             progress_bar=False,
             start_timeout=LIMIT,
             execution_timeout=LIMIT,
+            # JAX would first clear its caches, for seconds.
+            shutdown_kernel="immediate",
         )
     except DeadKernelError as problem:
         cells = nbformat.read(target, as_version=4).cells

@@ -197,9 +197,9 @@ PROFILES = (
 )  # fmt: skip
 
 PRODUCTS = (
-    Bad("column", "product", lambda v: v[:, None], "product(v) must have the axes (q)"),
+    Bad("column", "product", lambda v: v[:, None], "product(V) must have the axes (q, b)"),
     Bad("complex", "product", lambda v: v.astype(complex),
-        "product(v) must hold real floating-point numbers, got dtype complex128.", TypeError),
+        "product(V) must hold real floating-point numbers, got dtype complex128.", TypeError),
     Bad("asymmetric", "product", lambda v: jnp.roll(v, 1),
         "product must be that of a symmetric matrix in float64"),
 )  # fmt: skip
