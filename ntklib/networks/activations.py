@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ntklib import _arguments
-from ntklib.networks import _covariances, _hermite
+from ntklib.networks import _covariances, _erf, _hermite
 
 __all__ = ["ACTIVATIONS"]
 
@@ -61,7 +61,7 @@ def _by_series(function: Callable[[Array], Array], *, odd: bool) -> Activation:
 
 ACTIVATIONS = {
     "erf": Activation(
-        jax.lax.erf,
+        _erf.erf,
         lambda stax: stax.Erf(),
         smooth=True,
         odd=True,
