@@ -31,12 +31,15 @@ def analytic(
       The Gram matrix, shape (n, k). Of fully connected ReLU and erf networks (and residual erf
       ones) every entry is exact to about ε times the depth, relative to the diagonal, and so are
       derivatives by the points; erf of nearly equal points x with |x| ≫ √d to ε·|x|/√d. Of other
-      networks an entry is exact to about 10⁻¹² of the largest, but where points coincide ReLU and
-      erf lose half of the digits; tanh and softplus while the variances of the preactivations
-      stay below 4 and 16 (`_hermite.moments` has the errors beyond).
+      networks an entry is exact to about 10⁻¹² of the largest, with two exceptions: ReLU after a
+      convolution tells small angles of patches to √ε, unless whole images coincide; tanh and
+      softplus are as exact while the variances of the preactivations stay below 4 and 16
+      (`_hermite.moments` has the errors beyond). It is computed in tiles: besides the points and
+      twice the result this holds 100 MB or so (with tanh or softplus after a convolution 600 MB),
+      whatever n, k and the size of images.
 
     Raises:
-      ImportError: neural-tangents is not installed, and the network is not one of the former.
+      ImportError: neural-tangents is not installed, and the activation isn't ReLU or erf.
       NotImplementedError: the network has no analytic kernel.
 
     Example:

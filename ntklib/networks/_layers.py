@@ -44,10 +44,7 @@ class Window:
     ) -> Float[Array, "features *outputs n"]:
         """Returns the patches around each position, a feature for each channel and offset."""
         size, axes = self.size, images.ndim - 2
-        if self.padding != "VALID":
-            around = [(0, 0), *[((size - 1) // 2, size // 2)] * axes, (0, 0)]
-            mode = "wrap" if self.padding == "CIRCULAR" else "constant"
-            images = jnp.pad(images, around, mode=mode)
+        images = self._padded(images, range(1, 1 + axes))
         lengths = [length - size + 1 for length in images.shape[1:-1]]
         shifted = [
             images[(slice(None), *map(slice, start, np.add(start, lengths)))]
@@ -55,6 +52,28 @@ class Window:
         ]
         stacked = jnp.stack(shifted, axis=1)
         return stacked.reshape(-1, *stacked.shape[2:])
+
+    def sums(self, maps: Array, axes: int) -> Array:
+        """Returns sums of what is seen from each position, which the first axes count."""
+        sums = self._padded(maps, range(axes))
+        for axis in range(axes):
+            count = sums.shape[axis] - self.size + 1
+            parts = [
+                jax.lax.slice_in_dim(sums, start, start + count, axis=axis)
+                for start in range(self.size)
+            ]
+            sums = functools.reduce(jnp.add, parts)
+        return sums
+
+    def _padded(self, images: Array, axes: Sequence[int]) -> Array:
+        """Returns images with what is seen beyond their ends along these axes."""
+        if self.padding == "VALID":
+            return images
+        around = [(0, 0)] * images.ndim
+        for axis in axes:
+            around[axis] = ((self.size - 1) // 2, self.size // 2)
+        mode = "wrap" if self.padding == "CIRCULAR" else "constant"
+        return jnp.pad(images, around, mode=mode)
 
 
 def affine(

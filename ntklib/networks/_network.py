@@ -22,9 +22,6 @@ function of this form serves."""
 Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
 """f*, a map from points to values; any JAX function of this form serves."""
 
-ENTRIES = 2**20
-"""Entries of a Gram matrix for which a Hermite series is summed at once, some 100 MB."""
-
 
 @dataclass(frozen=True, eq=False)
 class Network:
@@ -175,9 +172,7 @@ class _Limit:
 
 @functools.cache
 def _built(kernel: _Limit) -> Kernel:
-    omega = named(kernel.activation)
-    built = kernel.build(kernel.depth, omega, kernel.biases, **dict(kernel.form))
-    gram = built if omega.closed_form else _by_rows(built)
+    gram = kernel.build(kernel.depth, named(kernel.activation), kernel.biases, **dict(kernel.form))
     between, among = jax.jit(gram), jax.jit(lambda x: gram(x, x))
     # Of one set of points half the matrix may do, which can't be seen inside jit.
     return lambda x1, x2: among(x1) if x1 is x2 else between(x1, x2)
@@ -189,17 +184,6 @@ def analytic(
 ) -> Kernel:
     """The analytic kernel, built at its first use: it doesn't depend on the widths."""
     return _Limit(build, activation, depth, biases, tuple(form.items()))
-
-
-def _by_rows(kernel: Kernel) -> Kernel:
-    """Evaluates a kernel a few rows at a time."""
-
-    def rows(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
-        return jax.lax.map(
-            lambda a: kernel(a[None], x2)[0], x1, batch_size=max(1, ENTRIES // x2.shape[0])
-        )
-
-    return rows
 
 
 def title(kind: str, sizes: Sequence[int], activation: str, biases: bool) -> str:

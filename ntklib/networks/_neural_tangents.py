@@ -24,7 +24,8 @@ import jax.extend.core
 import jax.interpreters.ad
 from jaxtyping import Array, Float
 
-from ntklib.networks import _covariances
+from ntklib.networks import _covariance_maps, _covariances, _tiles
+from ntklib.networks._layers import Window
 from ntklib.networks.activations import Activation
 
 GramOf = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
@@ -35,6 +36,12 @@ _INSTALL = (
     "(without --no-deps, pip adds TensorFlow, which is not used)."
 )
 _MISSING = object()
+
+PAIRS = 2**20
+"""Entries, or positions of entries, that neural-tangents computes at once: some 100 MB."""
+
+VARIANCES = 2**14
+"""Positions of images at once: a Hermite series has 1,000 coefficients for each, 8 kB."""
 
 
 def _lent_names() -> list[tuple[Any, str, Any]]:
@@ -117,7 +124,7 @@ def dense_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
     stax = _stax()
     hidden = [_dense(stax, biases), activation.layer(stax)] * depth
     _, _, kernel_of = stax.serial(*hidden, _dense(stax, biases))
-    return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"))
+    return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"), activation)
 
 
 def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
@@ -150,7 +157,7 @@ def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
             )
         return readout_of(total).ntk
 
-    return _gram(tangent)
+    return _gram(tangent, activation)
 
 
 def convolutional_kernel(
@@ -174,6 +181,11 @@ def convolutional_kernel(
       padding: "SAME", "CIRCULAR" or "VALID".
       positions: how many the last convolution leaves.
     """
+    if activation.maps is not None:
+        window = Window(size, padding)
+        return _covariance_maps.gram(
+            _covariance_maps.Convolutional(activation.maps, depth, biases, shape, window)
+        )
     axes = len(shape) - 1
     stax = _stax()
     # neural-tangents also divides by the filter's size and by the positions; the source's scaling
@@ -194,7 +206,7 @@ def convolutional_kernel(
         images = (x.reshape(x.shape[0], *shape) for x in (x1, x2))
         return kernel_of(*images, "ntk")
 
-    return _gram(tangent)
+    return _gram(tangent, activation, math.prod(shape[:-1]))
 
 
 def _dense(stax: Any, biases: bool, scale: float = 1.0) -> Any:
@@ -206,10 +218,22 @@ def _stax() -> types.ModuleType:
     return importlib.import_module("neural_tangents.stax")
 
 
-def _gram(tangent: GramOf) -> GramOf:
-    def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+def _gram(tangent: GramOf, activation: Activation, positions: int = 1) -> GramOf:
+    """Returns a kernel in tiles, of all points where they are few."""
+    side = max(1, math.isqrt(PAIRS // positions))
+    if not activation.closed_form:
+        side = max(1, min(side, VARIANCES // positions))
+
+    def tile(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> tuple[Float[Array, "n k"]]:
         # neural-tangents mixes dtypes and ranks, which a caller may have forbidden.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            return tangent(x1, x2).astype(x1.dtype)
+            return (tangent(x1, x2).astype(x1.dtype),)
+
+    def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        if max(len(x1), len(x2)) <= side:
+            return tile(x1, x2)[0]
+        if x1 is x2:
+            return _tiles.among(tile, x1, side, (0,))[0]
+        return _tiles.between(tile, x1, x2, side)[0]
 
     return kernel

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ntklib import _arguments
-from ntklib.networks import _covariances, _erf, _hermite
+from ntklib.networks import _covariance_maps, _covariances, _erf, _hermite
 
 __all__ = ["ACTIVATIONS"]
 
@@ -26,6 +26,7 @@ class Activation:
       odd: whether ω(−u) = −ω(u), which residual networks need.
       closed_form: whether its kernel is an elementary function; else it is a Hermite series.
       layers: makes, of depth and biases, the recursion of `_covariances`; None where there is none.
+      maps: what it does to the maps of `_covariance_maps`; None where those aren't known.
 
     Example:
       >>> from ntklib.networks import activations
@@ -40,6 +41,7 @@ class Activation:
     odd: bool
     closed_form: bool
     layers: Callable[..., _covariances.Layers] | None = None
+    maps: _covariance_maps.Moments | None = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
         """Pickles one of `ACTIVATIONS` by its name, since JAX's own functions can't be pickled."""
@@ -67,6 +69,7 @@ ACTIVATIONS = {
         odd=True,
         closed_form=True,
         layers=_covariances.Erf,
+        maps=_covariance_maps.Erf(),
     ),
     "gelu": Activation(
         functools.partial(jax.nn.gelu, approximate=False),
@@ -82,6 +85,7 @@ ACTIVATIONS = {
         odd=False,
         closed_form=True,
         layers=_covariances.Relu,
+        maps=_covariance_maps.Relu(),
     ),
     "softplus": _by_series(jax.nn.softplus, odd=False),
     "tanh": _by_series(jnp.tanh, odd=True),

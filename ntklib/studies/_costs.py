@@ -24,7 +24,7 @@ TAPE = 1.5
 DRAWN = 3
 """Copies of what `_layers` draws in one."""
 KERNEL = 5
-"""Numbers that K^∞ holds for a pair of points and a pair of positions."""
+"""Numbers that K^∞ holds for a pair of points."""
 WORK = 5
 """Gram matrices that an eigendecomposition and the look at a matrix's symmetry take for work."""
 OPERATOR = 4
@@ -65,34 +65,20 @@ def kernel_limit_memory(
 ) -> float:
     """Estimates the bytes of `kernel_limit`: Gram matrices, their eigenvectors, the comparison."""
     n, nodes = _named.sample_size(point["samples"]) or 0, settings["nodes"]
-    each = _kernel_numbers(point["architecture"], _problem.of(point)[0])
-    flow = each * n * (n + nodes) + WORK * n**2
+    flow = KERNEL * n * (n + nodes) + WORK * n**2
     return 8.0 * _at_once(batch, device) * flow + _comparison_memory(point, batch, settings)
 
 
 def _comparison_memory(point: Mapping[str, Any], batch: int, settings: Mapping[str, Any]) -> float:
     """Estimates the bytes of an operator on the nodes and the comparison of residuals with it."""
     nodes = settings["nodes"]
-    each = _kernel_numbers(point["architecture"], _problem.of(point)[0])
-    operator = (each + OPERATOR) * nodes**2
+    operator = (KERNEL + OPERATOR) * nodes**2
     return 8.0 * (operator + RESULTS * batch * settings["times"] * nodes)
 
 
 def _at_once(batch: int, device: str) -> int:
     """Returns how many draws are in work at a time, as `_device.over_draws` has them."""
     return 1 if device == "cpu" else batch
-
-
-@functools.cache
-def _kernel_numbers(architecture: str, measure: str) -> int:
-    """Returns the numbers that K^∞ holds for a pair of points.
-
-    On signals those of each pair of positions; on images of the same positions alone.
-    """
-    shapes = _shapes_of(_single(architecture, 1, measure), measure)
-    positions = max(shape.positions for shape in shapes)
-    pairs = positions if len(_problem.named(measure).shape) > 1 else positions**2
-    return KERNEL * pairs
 
 
 @functools.cache
