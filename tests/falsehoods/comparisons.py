@@ -130,6 +130,12 @@ COMPARISONS = (
         ),
     ),
     false(
+        "the limit as T → 0 is read off at T = 0.001",
+        "12-comparison",
+        "comparison.start",
+        ("*", "sorted({1e-4, *horizons", "sorted({1e-3, *horizons"),
+    ),
+    false(
         "the network is scaled by the root of m + 1",
         "13-linearization",
         "comparison.linearization-start",
@@ -241,6 +247,28 @@ COMPARISONS = (
             "b, float(c.mean()), *errors)",
             "b, 0.8 * float(c.mean()), *errors)",
         ),
+    ),
+    false(
+        "the law's outgoing weights have the fourth moment 3/2",
+        "16-underparameterized",
+        "comparison.underparameterized-law",
+        ("*", "(0.0, 0.0, 3**0.5)", "(0.0, 1.5**0.5, 1.5**0.5)"),
+    ),
+    false(
+        "networks are trained 2 % too fast",
+        "16-underparameterized",
+        "comparison.underparameterized-law",
+        (
+            "ntklib/dynamics/_integrator.py",
+            "slope = jax.grad(lambda at: 0.5 * jnp.sum(",
+            "slope = jax.grad(lambda at: 0.51 * jnp.sum(",
+        ),
+    ),
+    false(
+        "the limit as T → 0 is read off at T = 0.001",
+        "16-underparameterized",
+        "comparison.underparameterized-width",
+        ("*", "jnp.append(1e-4, studies", "jnp.append(1e-3, studies"),
     ),
     false(
         "networks of a pool start 6 % too large",
