@@ -230,4 +230,14 @@ SETTING = (
             "return np.asarray(t * np.exp(-0.85 * least * t) * np.where(",
         ),
     ),
+    false(
+        "an interval of 93 %",
+        "03-tangent-kernels",
+        "assumption-2.interval",
+        (
+            "ntklib/statistics/_interval.py",
+            "confidence_level=level,",
+            "confidence_level=level - 0.02,",
+        ),
+    ),
 )
