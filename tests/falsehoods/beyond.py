@@ -36,6 +36,42 @@ BEYOND = (
         ),
     ),
     false(
+        "samples of the sphere are an eighth smaller than they say",
+        CHAPTER,
+        "off-circle.sphere",
+        (
+            "*",
+            "x, at = sphere.sample(key, n), sphere",
+            "x, at = sphere.sample(key, n - n // 8), sphere",
+        ),
+    ),
+    false(
+        "an eighth of a sample of digits is a copy of another eighth",
+        CHAPTER,
+        "off-circle.digits",
+        (
+            "*",
+            "jax.random.choice(key, q, (16 * n,), p=rho.weights)",
+            "jax.random.choice(key, q, (16 * n,), p=rho.weights)[jnp.arange(16 * n) % (14 * n)]",
+        ),
+    ),
+    false(
+        "the ideal dynamics decays 2 % too fast",
+        CHAPTER,
+        "off-circle.digits",
+        (
+            "ntklib/dynamics/_closed_forms.py",
+            "learned = -jnp.expm1(-ts[:, None] * sigma[None, :])",
+            "learned = -jnp.expm1(-1.02 * ts[:, None] * sigma[None, :])",
+        ),
+    ),
+    false(
+        "integrals in ten dimensions have the weight of nine",
+        CHAPTER,
+        "off-circle.ten-dimensions",
+        ("*", "roots_gegenbauer(40, (d - 2) / 2)", "roots_gegenbauer(40, (d - 3) / 2)"),
+    ),
+    false(
         "one mode too many on the left side, on digits",
         CHAPTER,
         "off-circle.digits",

@@ -210,4 +210,34 @@ SETTING = (
             "0.85 * jnp.asarray(parts / (2 * math.e * worst_epsilon[j])),",
         ),
     ),
+    false(
+        "an eighth of a sample of the nodes is a copy of another eighth",
+        "09-corollary-5",
+        "guarantee.power-law-constant",
+        (
+            "*",
+            "jax.random.choice(key, q, (n_rough,))",
+            "jax.random.choice(key, q, (n_rough,))[jnp.arange(n_rough) % (n_rough * 7 // 8)]",
+        ),
+    ),
+    false(
+        "the ideal residual decays 15 % too slowly while the sample is seen",
+        "09-corollary-5",
+        "guarantee.power-law-constant",
+        (
+            "ntklib/theory/response.py",
+            "return np.asarray(t * np.exp(-least * t) * np.where(",
+            "return np.asarray(t * np.exp(-0.85 * least * t) * np.where(",
+        ),
+    ),
+    false(
+        "an interval of 93 %",
+        "03-tangent-kernels",
+        "assumption-2.interval",
+        (
+            "ntklib/statistics/_interval.py",
+            "confidence_level=level,",
+            "confidence_level=level - 0.02,",
+        ),
+    ),
 )
