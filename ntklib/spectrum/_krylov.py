@@ -16,11 +16,15 @@ MOST_RESTARTS = 300
 """Restarts before the iteration gives up."""
 ROUNDING = 1e-13
 """Residuals that count as rounding, relative to the largest eigenvalue."""
+DEPENDENT = 1e-3
+"""Distance of a unit vector from the span of others, from which on Cholesky's factor is exact."""
 
 Product = Callable[[np.ndarray], np.ndarray]
 
 
-def leading(product: Product, q: int, k: int, title: str) -> tuple[np.ndarray, np.ndarray]:
+def leading(
+    product: Product, q: int, k: int, title: str, *, least: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the k largest eigenvalues of a positive semidefinite matrix A and eigenvectors.
 
     By a block Krylov method with Rayleigh-Ritz steps and thick restarts (Golub and Underwood 1977;
@@ -33,6 +37,7 @@ def leading(product: Product, q: int, k: int, title: str) -> tuple[np.ndarray, n
       q: rows of A.
       k: how many, at most q.
       title: of the progress bar, which counts products with vectors.
+      least: vectors of a block, at least. Wide blocks take fewer passes, and more products.
 
     Returns:
       The eigenvalues in descending order, shape (k,), and orthonormal eigenvectors, shape (q, k),
@@ -42,26 +47,30 @@ def leading(product: Product, q: int, k: int, title: str) -> tuple[np.ndarray, n
     Raises:
       RuntimeError: no convergence.
     """
-    width = min(k + min(k, SPARE), q)
+    width = min(max(k + min(k, SPARE), least), q)
     room = min(max(ROOM * width, LEAST_ROOM), q)
     block = scipy.linalg.qr(
         np.random.default_rng(0).standard_normal((q, width)), mode="economic", check_finite=False
     )[0]
-    basis, images = np.empty((q, 0)), np.empty((q, 0))
-    restarts = 0
+    bases, images, projected = np.empty((q, room)), np.empty((q, room)), np.empty((0, 0))
+    size = restarts = 0
     with tqdm(desc=title, unit=" products", delay=2) as bar:
         while True:
             image = product(block)
             bar.update(block.shape[1])
-            basis, images = np.hstack([basis, block]), np.hstack([images, image])
-            values, rotation = np.linalg.eigh(basis.T @ images)
+            new, size = slice(size, size + block.shape[1]), size + block.shape[1]
+            bases[:, new], images[:, new] = block, image
+            basis, last = bases[:, :size], bases[:, :size].T @ image
+            projected = np.pad(projected, (0, block.shape[1]))
+            projected[:, new], projected[new] = last, last.T
+            values, rotation = np.linalg.eigh(projected)
             values, rotation = values[::-1], rotation[:, ::-1]
             vectors = basis @ rotation[:, :k]
-            residuals = images @ rotation[:, :k] - vectors * values[:k]
+            residuals = images[:, :size] @ rotation[:, :k] - vectors * values[:k]
             if np.linalg.norm(residuals, axis=0).max() <= ROUNDING * np.abs(values).max():
                 return values[:k], vectors
             block = _complement(basis, image)
-            if basis.shape[1] + block.shape[1] > room:
+            if size + block.shape[1] > room:
                 restarts += 1
                 if restarts > MOST_RESTARTS:
                     raise RuntimeError(
@@ -71,7 +80,10 @@ def leading(product: Product, q: int, k: int, title: str) -> tuple[np.ndarray, n
                     )
                 # What remains of the Krylov space is spanned by the next block.
                 kept = rotation[:, : room // 2]
-                basis, images = basis @ kept, images @ kept
+                for each in (bases, images):
+                    each[:, : kept.shape[1]] = each[:, :size] @ kept
+                size = kept.shape[1]
+                projected = np.diag(values[:size])
 
 
 def _complement(basis: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -81,7 +93,23 @@ def _complement(basis: np.ndarray, image: np.ndarray) -> np.ndarray:
     """
     scale = np.linalg.norm(image, axis=0).max()
     for least in (0.1 * ROUNDING * scale / image.shape[1] ** 0.5, 0.1):
-        image = image - basis @ (basis.T @ image)
-        image, upper, _ = scipy.linalg.qr(image, mode="economic", pivoting=True, check_finite=False)
-        image = image[:, np.abs(np.diag(upper)) > least]
+        image = _orthonormal(image - basis @ (basis.T @ image), least)
     return image
+
+
+def _orthonormal(image: np.ndarray, least: float) -> np.ndarray:
+    """Returns orthonormal vectors of the same span, but for directions of at most that length."""
+    lengths = np.linalg.norm(image, axis=0)
+    if lengths.size and lengths.min() > least:
+        unit = image / lengths
+        try:
+            root = scipy.linalg.cholesky(unit.T @ unit, check_finite=False)
+        except scipy.linalg.LinAlgError:
+            pass
+        else:
+            # A decomposition takes ten times as long; only vectors that nearly depend on each other
+            # need it.
+            if np.diag(root).min() > DEPENDENT:
+                return scipy.linalg.solve_triangular(root, unit.T, trans=1, check_finite=False).T
+    image, upper, _ = scipy.linalg.qr(image, mode="economic", pivoting=True, check_finite=False)
+    return image[:, np.abs(np.diag(upper)) > least]

@@ -18,6 +18,9 @@ KRYLOV_NODES = 1000
 KRYLOV_SHARE = 100
 """Few are at most this part of the nodes: q/100."""
 
+KRYLOV_BLOCK = 64
+"""Vectors whose product with a Gram matrix in memory takes little longer than reading it."""
+
 Gram = Float[Array, "q q"] | Float[np.ndarray, "q q"]
 
 
@@ -77,7 +80,7 @@ def nystrom(
     if method == "krylov":
         column = roots[:, None]
         values, vectors = _krylov.leading(
-            lambda v: column * (matrix @ (column * v)), q, k, "Nyström"
+            lambda v: column * (matrix @ (column * v)), q, k, "Nyström", least=KRYLOV_BLOCK
         )
     else:
         values, vectors = scipy.linalg.eigh(
