@@ -6,12 +6,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import report, scaling
 from benchmarks.jobs import JOBS
 from benchmarks.machine import describe
 from benchmarks.measure import measure
 from benchmarks.processes import ROOT, TorchEnvironment
 from benchmarks.rows import Row
+from benchmarks.scaling import CURVES
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
 
 
 def arguments(given: list[str]) -> argparse.Namespace:
@@ -23,10 +28,15 @@ def arguments(given: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--jobs",
-        type=lambda text: text.split(","),
-        default=list(JOBS),
+        type=_names,
         metavar="NAME,NAME",
-        help=f"measure these only: {', '.join(JOBS)}",
+        help=f"measure these only: {', '.join(JOBS)}; none with --curves",
+    )
+    parser.add_argument(
+        "--curves",
+        type=_names,
+        metavar="NAME,NAME",
+        help=f"measure how these grow: {', '.join(CURVES)}; by default all, and none with --jobs",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: does everything run?")
     parser.add_argument(
@@ -42,12 +52,16 @@ def arguments(given: list[str]) -> argparse.Namespace:
         help="environment of PyTorch (%(default)s)",
     )
     options = parser.parse_args(given)
-    unknown = [name for name in options.jobs if name not in JOBS]
-    if unknown:
-        parser.error(f"no job is named {', '.join(unknown)}: choose from {', '.join(JOBS)}.")
+    whole = options.jobs is options.curves is None
+    for given_names, known in ((options.jobs, JOBS), (options.curves, CURVES)):
+        unknown = [name for name in given_names or () if name not in known]
+        if unknown:
+            parser.error(f"nothing is named {', '.join(unknown)}: choose from {', '.join(known)}.")
+    options.jobs = list(JOBS) if whole else options.jobs or []
+    options.curves = list(CURVES) if whole else options.curves or []
     if options.output is None:
-        whole = set(options.jobs) == set(JOBS) and not options.quick
-        options.output = ROOT / "benchmarks" if whole else ROOT / "_build" / "benchmarks"
+        kept = whole and not options.quick
+        options.output = ROOT / "benchmarks" if kept else ROOT / "_build" / "benchmarks"
     return options
 
 
@@ -57,18 +71,23 @@ def main(given: list[str]) -> int:
     torch = TorchEnvironment(options.torch)
     machine = describe(torch) | {"measured": time.strftime("%Y-%m-%d")}
     rows: list[Row] = []
-    start = time.monotonic()
-    for number, name in enumerate(options.jobs, start=1):
+    curves: list[Row] = []
+    start, count = time.monotonic(), len(options.jobs) + len(options.curves)
+    for number, name in enumerate([*options.jobs, *options.curves], start=1):
 
-        def say(text: str, at: str = f"[{number}/{len(options.jobs)}]") -> None:
+        def say(text: str, at: str = f"[{number}/{count}]") -> None:
             print(f"{at} {time.monotonic() - start:5.0f} s  {text}", file=sys.stderr, flush=True)
 
         with tempfile.TemporaryDirectory(prefix="ntklib-bench-") as folder:
-            rows += measure(JOBS[name], Path(folder), torch, quick=options.quick, say=say)
-        # After every job, so that an interruption loses no row.
-        report.write(rows, machine, options.output)
-    print(report.page(rows, machine))
-    print(f"Written to {options.output / 'results.md'} and results.json.")
+            if number <= len(options.jobs):
+                rows += measure(JOBS[name], Path(folder), torch, quick=options.quick, say=say)
+            else:
+                say(f"{name}: sizes one after another")
+                curves.append(scaling.measure(name, Path(folder), quick=options.quick))
+        # After every one, so that an interruption loses none.
+        report.write(rows, curves, machine, options.output)
+    print(report.page(rows, curves, machine))
+    print(f"Written to {options.output / 'results.md'}, results.json and scaling.json.")
     errors = [row["job"] for row in rows if row["status"] == "error"]
     if errors:
         print(f"Failed: {', '.join(errors)} (see the last column).", file=sys.stderr)

@@ -109,6 +109,15 @@ def analytic(size: Size) -> list[Stage]:
     return [Stage("X Xᵀ, half", n**2 * d), Stage("the matrix written", 0.0, 8 * n**2)]
 
 
+def convolutional(size: Size) -> list[Stage]:
+    """The same of maps: a product of pixels a pair and position, and sums over windows of 9."""
+    entries, positions = size["n"] ** 2 / 2, size["side"] ** 2
+    return [
+        Stage("products of pixels and sums", entries * positions * (1 + 9 * size["depth"])),
+        Stage("the matrix written", 0.0, 8 * size["n"] ** 2),
+    ]
+
+
 def sphere(size: Size) -> list[Stage]:
     """The integrals ∫κ P_k: as many nodes as degrees, one product of their matrix with κ."""
     return [Stage("integrals", 2 * (size["degree"] + 1) ** 2)]

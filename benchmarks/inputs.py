@@ -80,7 +80,24 @@ def flow(folder: Path, size: dict[str, Any]) -> None:
 def points(folder: Path, size: dict[str, Any]) -> None:
     """Normal points."""
     rng = np.random.default_rng(4)
-    _save(folder, "float64", {"x": rng.standard_normal((size["n"], size["d"]))})
+    _save(folder, size["precision"], {"x": rng.standard_normal((size["n"], size["d"]))})
+
+
+def two_sets_of_points(folder: Path, size: dict[str, Any]) -> None:
+    """Normal points, twice, and the weight of every entry of their Gram matrix."""
+    rng = np.random.default_rng(7)
+    n, d = size["n"], size["d"]
+    _save(folder, size["precision"], {
+        "x": rng.standard_normal((n, d)),
+        "y": rng.standard_normal((n, d)),
+        "weights": rng.standard_normal((n, n)),
+    })  # fmt: skip
+
+
+def images(folder: Path, size: dict[str, Any]) -> None:
+    """Images of normal pixels: nothing coincides."""
+    rng = np.random.default_rng(8)
+    _save(folder, size["precision"], {"x": rng.standard_normal((size["n"], size["side"] ** 2))})
 
 
 def sphere(folder: Path, size: dict[str, Any]) -> None:

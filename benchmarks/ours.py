@@ -168,8 +168,36 @@ def _long_flow(
 def analytic(folder: Path, size: Size) -> Run:
     """The analytic Gram matrix of a deep network."""
     (x,) = map(jnp.asarray, load(folder, "x"))
+    network = _deep(size)
+
+    def run() -> Outcome:
+        return Outcome({"gram": np.asarray(kernels.analytic(network, x))})
+
+    return run
+
+
+def analytic_gradient(folder: Path, size: Size) -> Run:
+    """The derivative of a weighted sum of an analytic Gram matrix by the first points."""
+    x, y, weights = map(jnp.asarray, load(folder, "x", "y", "weights"))
+    network = _deep(size)
+    slope = jax.jit(jax.grad(lambda x: jnp.vdot(weights, kernels.analytic(network, x, y))))
+
+    def run() -> Outcome:
+        return Outcome({"gradient": np.asarray(slope(x))})
+
+    return run
+
+
+def _deep(size: Size) -> networks.Network:
     widths = (1,) * size["depth"]  # they play no part in the limit
-    network = networks.fully_connected(size["d"], widths, size["activation"])
+    return networks.fully_connected(size["d"], widths, size["activation"])
+
+
+def convolutional(folder: Path, size: Size) -> Run:
+    """The analytic Gram matrix of a convolutional network."""
+    (x,) = map(jnp.asarray, load(folder, "x"))
+    shape = (size["side"], size["side"], 1)
+    network = networks.convolutional(shape, (1,) * size["depth"], size["activation"])
 
     def run() -> Outcome:
         return Outcome({"gram": np.asarray(kernels.analytic(network, x))})

@@ -11,7 +11,9 @@ HEADINGS = (
     "memory, MB", "first call +", "difference", "reach", "reached",
 )  # fmt: skip
 
-DIMENSIONS = ("n", "d", "m", "depth", "degree", "k", "peer_n", "horizon", "peer_horizon")
+DIMENSIONS = (
+    "n", "d", "m", "side", "depth", "degree", "k", "peer_n", "horizon", "peer_horizon",
+)  # fmt: skip
 """What the table shows of a size."""
 
 EXPLANATION = """\
@@ -24,33 +26,63 @@ the most part. Difference: between both results, relative to the largest value; 
 exact reference, each side's from that."""
 
 
-def write(rows: list[Row], machine: dict[str, Any], folder: Path) -> None:
-    """Writes `results.json` and `results.md`.
+SCALING_HEADINGS = ("call", "size", "time", "exponent", "in theory", "because")
+
+SCALING = """\
+Medians of three calls after a first one. The exponent is the slope of log time against log size
+over the upper half of the sizes, since small calls cost what a call costs."""
+
+
+def write(rows: list[Row], curves: list[Row], machine: dict[str, Any], folder: Path) -> None:
+    """Writes `results.json`, `scaling.json` and `results.md`.
 
     Args:
       rows: of all jobs so far.
-      machine: what they were measured on, which every row of the JSON file says too.
+      curves: of all curves so far.
+      machine: what they were measured on, which every row of the JSON files says too.
       folder: where; made if needed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    objects = [row | {"machine": machine} for row in rows]
-    text = json.dumps(objects, indent=1, ensure_ascii=False) + "\n"
-    (folder / "results.json").write_text(text, encoding="utf-8")
-    (folder / "results.md").write_text(page(rows, machine), encoding="utf-8")
+    for name, found in (("results", rows), ("scaling", curves)):
+        objects = [row | {"machine": machine} for row in found]
+        text = json.dumps(objects, indent=1, ensure_ascii=False) + "\n"
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / "results.md").write_text(page(rows, curves, machine), encoding="utf-8")
 
 
-def page(rows: list[Row], machine: dict[str, Any]) -> str:
-    """Returns the whole page: the table, how to read it, notes and the machine."""
+def page(rows: list[Row], curves: list[Row], machine: dict[str, Any]) -> str:
+    """Returns the whole page: the tables, how to read them, notes and the machine."""
     notes = [f"- {row['job']}: {row['note']}." for row in rows if row["note"]]
     described = [f"- {name.replace('_', ' ')}: {value}" for name, value in machine.items()]
     parts = ["# Benchmarks", table(rows), EXPLANATION, *(["\n".join(notes)] if notes else [])]
+    parts += ["## Scaling", scaling(curves), SCALING] if curves else []
     return "\n\n".join([*parts, "## Machine", "\n".join(described)]) + "\n"
 
 
 def table(rows: list[Row]) -> str:
-    """Returns the rows as a table in Markdown, its columns aligned."""
-    cells = [HEADINGS, *(_cells(row) for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
+    """Returns the rows as a table in Markdown."""
+    return _aligned([HEADINGS, *(_cells(row) for row in rows)])
+
+
+def scaling(curves: list[Row]) -> str:
+    """Returns the curves as a table in Markdown."""
+    return _aligned([SCALING_HEADINGS, *(_points(curve) for curve in curves)])
+
+
+def _points(curve: Row) -> tuple[str, ...]:
+    pairs = zip(curve["values"], curve["seconds"], strict=True)
+    return (
+        curve["curve"],
+        curve["size"],
+        ", ".join(f"{value}: {_time(seconds, '')}" for value, seconds in pairs),
+        f"{curve['exponent']:.2f}",
+        f"{curve['theory']:g}",
+        curve["reason"],
+    )
+
+
+def _aligned(cells: list[tuple[str, ...]]) -> str:
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
         for line in cells

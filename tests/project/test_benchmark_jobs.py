@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xla
 from places import ROOT
 
 from benchmarks import __main__ as command
-from benchmarks import floors
+from benchmarks import floors, scaling
 from benchmarks.jobs import JOBS
 from benchmarks.processes import TorchEnvironment, environment
 
@@ -29,8 +30,11 @@ FIELDS: dict[str, Any] = {
 WITHOUT_TORCH = "figure2-lenet-gram-float32"
 """The job that is measured as on a machine without PyTorch."""
 
-LIKE_OTHERS = ("flow-long-1e4", "analytic-relu")
-"""The jobs that differ from another one by a number or the activation alone at quick sizes."""
+LIKE_OTHERS = (
+    "flow-long-1e4", "analytic-relu", "analytic-erf-float32", "analytic-relu-float32",
+    "analytic-erf-gradient", "convolutional-erf",
+)  # fmt: skip
+"""The jobs that differ from another one by a number, the precision or the activation alone."""
 
 TOGETHER = {name: job for name, job in JOBS.items() if name not in (WITHOUT_TORCH, *LIKE_OTHERS)}
 
@@ -137,3 +141,24 @@ def test_without_torch_its_rows_say_why(tmp_path: Path, monkeypatch: pytest.Monk
     assert row["ours"] > 0
     assert row["peer"] is row["ratio"] is row["met"] is row["machine"]["torch"] is None
     assert f"skipped: {reason}" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
+# ---- scaling -----------------------------------------------------------------------------------
+
+
+@pytest.mark.bench
+def test_a_curve_is_measured_and_listed(tmp_path: Path) -> None:
+    assert command.main(["--quick", "--curves", "flow-draws", "--output", str(tmp_path)]) == 0
+    (row,) = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
+    assert (row["curve"], row["values"]) == ("flow-draws", [1, 2])
+    assert row["exponent"] == scaling.exponent(row["values"], np.asarray(row["seconds"]))
+    page = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert f"| {row['exponent']:.2f} " in page
+    assert row["reason"] in page
+
+
+def test_an_exponent_is_that_of_the_larger_sizes() -> None:
+    sizes = (1, 10, 100, 1000)
+    seconds = np.asarray([1.0, 1.0, 1.0, 100.0])
+    np.testing.assert_allclose(scaling.exponent(sizes, seconds), 2.0, rtol=1e-12)
+    np.testing.assert_allclose(scaling.exponent((1, 2), np.asarray([2.0, 1.0])), -1.0, rtol=1e-12)

@@ -108,6 +108,7 @@ def test_a_failed_job_fails_the_command_and_keeps_the_other_rows(
         "good": job_of(talkative, reach=Reach()),
     }
     monkeypatch.setattr(command, "JOBS", jobs)
+    monkeypatch.setattr(command, "CURVES", {})
     given = ["--quick", "--output", str(tmp_path), "--torch", str(tmp_path / "torch")]
     assert command.main(given) == 1
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
@@ -121,14 +122,14 @@ def test_a_failed_job_fails_the_command_and_keeps_the_other_rows(
 
 def test_only_a_whole_measurement_goes_into_the_repository() -> None:
     assert command.arguments([]).output == ROOT / "benchmarks"
-    for given in (["--quick"], ["--jobs", "krylov"]):
+    for given in (["--quick"], ["--jobs", "krylov"], ["--curves", "flow-width"]):
         assert command.arguments(given).output == ROOT / "_build" / "benchmarks"
 
 
 def test_unknown_jobs_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.arguments(["--jobs", "krylov,kyrlov"])
-    assert "no job is named kyrlov: choose from figure2-dense, " in capsys.readouterr().err
+    assert "nothing is named kyrlov: choose from figure2-dense, " in capsys.readouterr().err
 
 
 def test_make_installs_torch_where_the_command_looks() -> None:
