@@ -15,6 +15,9 @@ SPELLED := README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Makefile _config.
 
 # .venv is the environment, whatever is active in the caller's shell.
 unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH JUPYTER_PATH
+# Some images set it; then each of a hundred processes compiles the source of all that it imports,
+# which takes a kernel three of its five seconds.
+unexport PYTHONDONTWRITEBYTECODE
 export IPYTHONDIR := $(CURDIR)/.venv/ipython
 export JUPYTER_PREFER_ENV_PATH := 1
 # Compiling a chapter's programs takes longer than running them, so they are kept between runs: for

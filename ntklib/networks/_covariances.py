@@ -182,7 +182,7 @@ def gram(layers: Layers) -> Callable[[Array, Array], Array]:
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         if x1 is x2:
             return _among(layers, *_directions.polar(x1))
-        return _between(layers, *_directions.polar(x1), *_directions.polar(x2))
+        return _between(layers, len(x1), *_directions.polar(jnp.concatenate([x1, x2])))
 
     return kernel
 
@@ -208,9 +208,9 @@ def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:
     return tile
 
 
-def _points(layers: Layers, unit: Array, a: Array, start: int = 0) -> PyTree:
+def _points(layers: Layers, unit: Array, a: Array) -> PyTree:
     profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
-    return unit, start + jnp.arange(len(a)), *profile
+    return unit, jnp.arange(len(a)), *profile
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -227,19 +227,24 @@ def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Arra
     return gram, by_cosine * turn + (by_first * a_dot[:, None] + by_second * a_dot[None])
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _between(
-    layers: Layers, unit_1: Array, a_1: Array, unit_2: Array, a_2: Array
-) -> Float[Array, "n k"]:
-    first, second = _points(layers, unit_1, a_1), _points(layers, unit_2, a_2, len(a_1))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _between(layers: Layers, n: int, unit: Array, a: Array) -> Float[Array, "n k"]:
+    """Returns the kernel of the first n points and the others, which share what is compiled."""
+    first, second = _split(n, _points(layers, unit, a))
     return _tiles.between(_tile(layers, slopes=False), first, second, SIDE)[0]
 
 
 @_between.defjvp
-def _between_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (unit_1, a_1, unit_2, a_2), (unit_1_dot, a_1_dot, unit_2_dot, a_2_dot) = primals, tangents
-    first, second = _points(layers, unit_1, a_1), _points(layers, unit_2, a_2, len(a_1))
+def _between_jvp(layers: Layers, n: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    unit, a = primals
+    first, second = _split(n, _points(layers, unit, a))
+    unit_1, unit_2 = _split(n, unit)
+    (unit_1_dot, a_1_dot), (unit_2_dot, a_2_dot) = _split(n, tangents)
     tile = _tile(layers, slopes=True)
     gram, by_cosine, by_first, by_second = _tiles.between(tile, first, second, SIDE)
     turn = unit_1_dot @ unit_2.T + unit_1 @ unit_2_dot.T
     return gram, by_cosine * turn + (by_first * a_1_dot[:, None] + by_second * a_2_dot[None])
+
+
+def _split(n: int, points: PyTree) -> tuple[Any, Any]:
+    return jax.tree.map(lambda v: v[:n], points), jax.tree.map(lambda v: v[n:], points)

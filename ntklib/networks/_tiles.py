@@ -24,10 +24,11 @@ def between(tile: Tile, first: PyTree, second: PyTree, side: int) -> tuple[Array
       tile: computes a tile.
       first: arrays with a leading axis for the n points x.
       second: the same for the k points x'.
-      side: most rows and columns of a tile.
+      side: most rows of a tile, which has at most side² entries.
     """
     n, k = _length(first), _length(second)
-    rows, columns = _size(n, side), _size(k, side)
+    rows = _size(n, side)
+    columns = _size(k, side**2 // rows)
     if (rows, columns) == (n, k):
         return tuple(tile(first, second))
     corners = np.asarray(list(itertools.product(_starts(n, rows), _starts(k, columns))))
