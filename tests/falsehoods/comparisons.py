@@ -120,6 +120,22 @@ COMPARISONS = (
         ("ntklib/theory/_works.py", '{"sigma": -8, "epsilon": -2}', '{"sigma": -7, "epsilon": -2}'),
     ),
     false(
+        "Cao et al. follow eigenvectors of the Gram matrix",
+        "12-comparison",
+        "comparison.sources",
+        (
+            "ntklib/theory/_works.py",
+            'controls="residual along the top k eigenfunctions"',
+            'controls="residual along the top k eigenvectors of the Gram matrix"',
+        ),
+    ),
+    false(
+        "a width that the talk leaves open grows with another power than in its work",
+        "12-comparison",
+        "comparison.sources",
+        ("ntklib/theory/_works.py", '"lambda_0": -4', '"lambda_0": -2'),
+    ),
+    false(
         "the constant a is a fifth too large",
         "12-comparison",
         "comparison.start",
