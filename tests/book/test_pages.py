@@ -14,6 +14,7 @@ from books import Book
 from places import ROOT
 
 from companion import api, citations, links
+from ntklib import theory
 
 CHAPTERS = ROOT / "chapters"
 NOTEBOOKS = sorted(CHAPTERS.glob("*.ipynb"))
@@ -279,6 +280,33 @@ def test_every_entry_of_the_bibliography_is_cited() -> None:
     roles = [re.findall(r"\{cite:[tp]\}`([^`]+)`", text(path)) for path in (*PAGES, *NOTEBOOKS)]
     cited = {key.strip() for found in roles for keys in found for key in keys.split(",")}
     assert set(citations.papers([CHAPTERS / "references.bib"]).entries) == cited
+
+
+ALIGNED = {
+    "ji2020polylogarithmic": (
+        "polylogarithmic",
+        r"a power of logarithms of $n$ and $1/\epsilon$",
+        0,
+    ),
+    "su2019learning": ("low-rank", r"$n\log n$", 1),
+    "e2020comparative": ("rkhs", "linear in $n$", 1),
+    "bowman2022implicit": ("overparameterized", "linear in $n$", 1),
+}
+
+
+@pytest.mark.parametrize(("paper", "said"), ALIGNED.items(), ids=ALIGNED)
+def test_the_page_on_context_asks_for_the_widths_of_the_table(
+    paper: str, said: tuple[str, str, int]
+) -> None:
+    key, words, exponent = said
+    rows = re.findall(
+        r"^\| \{cite:t\}`(\w+)`.*\| (.*) \|$", text(CHAPTERS / "context.md"), re.MULTILINE
+    )
+    assert dict(rows)[paper].startswith(words)
+    width = theory.requirements[key].width
+    assert width.exponent("n") == exponent
+    assert width.logarithms
+    assert set(width.variables) <= {"n"}
 
 
 @pytest.mark.book
