@@ -276,10 +276,62 @@ def test_citations_are_made_from_titles_and_numbers(tmp_path: Path) -> None:
     assert 'href="07-seventh.html#how-wide"' in page
 
 
+# What the talk's thirteen slides of references list, in their order.
+TALK = [
+    "allenzhu2019convergence",
+    "arora2019fine",
+    "arora2019exact",
+    "basri2019convergence",
+    "basri2020frequency",
+    "bowman2022implicit",
+    "bowman2022spectral",
+    "buchanan2021deep",
+    "cao2021towards",
+    "du2019gradient",
+    "du2018gradient",
+    "e2020comparative",
+    "fan2020spectra",
+    "huang2020dynamics",
+    "jacot2018neural",
+    "ji2020polylogarithmic",
+    "jin2023implicit",
+    "karakida2021pathological",
+    "lee2019wide",
+    "li2020gradient",
+    "luo2022exact",
+    "murray2023characterizing",
+    "nguyen2021proof",
+    "nguyen2020global",
+    "oymak2020moderate",
+    "oymak2019generalization",
+    "pennington2017geometry",
+    "pennington2018spectrum",
+    "rahaman2019spectral",
+    "su2019learning",
+    "velikanov2021explicit",
+    "williams2019gradient",
+    "yang2020tensor",
+    "yang2019fine",
+    "zhang2020type",
+    "zou2019improved",
+    "zou2020gradient",
+]
+
+
+def cited(*pages: Path) -> set[str]:
+    """The keys of the works that pages cite in their text."""
+    roles = [re.findall(r"\{cite:[tp]\}`([^`]+)`", text(path)) for path in pages]
+    return {key.strip() for found in roles for keys in found for key in keys.split(",")}
+
+
 def test_every_entry_of_the_bibliography_is_cited() -> None:
-    roles = [re.findall(r"\{cite:[tp]\}`([^`]+)`", text(path)) for path in (*PAGES, *NOTEBOOKS)]
-    cited = {key.strip() for found in roles for keys in found for key in keys.split(",")}
-    assert set(citations.papers([CHAPTERS / "references.bib"]).entries) == cited
+    papers = set(citations.papers([CHAPTERS / "references.bib"]).entries)
+    assert papers == cited(*PAGES, *NOTEBOOKS)
+
+
+def test_every_work_that_the_talk_cites_is_in_the_book() -> None:
+    assert len(set(TALK)) == len(TALK) == 37
+    assert set(TALK) <= cited(*PAGES, *NOTEBOOKS)
 
 
 ALIGNED = {
