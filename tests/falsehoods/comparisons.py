@@ -235,6 +235,26 @@ COMPARISONS = (
         ),
     ),
     false(
+        "the derivative's Hermite series is a term late",
+        "15-spherical-harmonics",
+        "comparison.murray-table",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "gain * _composed(np.arange(1, len(squares)) * squares[1:] / variance, rho)",
+            "gain * _composed(np.arange(len(squares) - 1) * squares[1:] / variance, rho)",
+        ),
+    ),
+    false(
+        "powers are as long as on a sphere of one dimension more",
+        "15-spherical-harmonics",
+        "comparison.murray-eigenvalues",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "gammaln(d / 2) - gammaln((p + k + d) / 2)",
+            "gammaln((d + 1) / 2) - gammaln((p + k + d + 1) / 2)",
+        ),
+    ),
+    false(
         "the sampler misses a twentieth of the circle",
         "16-underparameterized",
         "comparison.underparameterized-sample",
