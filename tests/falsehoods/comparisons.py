@@ -205,6 +205,28 @@ COMPARISONS = (
         ("*", "/ (2 * jnp.pi)\n", "/ (2 * jnp.pi) * 1.1\n"),
     ),
     false(
+        "neurons are a twentieth too large",
+        "14-training-set",
+        "comparison.rahaman-spectrum",
+        (
+            "*",
+            "return jax.nn.relu(circle.nodes @ w.T) / np.sqrt(m)",
+            "return 1.05 * jax.nn.relu(circle.nodes @ w.T) / np.sqrt(m)",
+        ),
+    ),
+    false(
+        "output weights learn a fifth too slowly",
+        "14-training-set",
+        "comparison.frequency-principle",
+        ("*", "spectrum.nystrom(g @ g.T, circle)", "spectrum.nystrom(0.8 * g @ g.T, circle)"),
+    ),
+    false(
+        "the cubic spline has other ends",
+        "14-training-set",
+        "comparison.jin-spline",
+        ("*", 'bc_type="natural"', 'bc_type="not-a-knot"'),
+    ),
+    false(
         "the degrees are in another order",
         "15-spherical-harmonics",
         "comparison.cao-order",
