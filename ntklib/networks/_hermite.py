@@ -20,6 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ntklib import _checks
+from ntklib.networks import _calls
+
 Moment = Callable[[Float[Array, ""], Float[Array, ""], Float[Array, ""]], Float[Array, ""]]
 
 TERMS = 512
@@ -96,6 +99,27 @@ def _coefficients(
     nodes, table = (jnp.asarray(array, deviation.dtype) for array in _rule())
     values = function(deviation * nodes)
     return jnp.matmul(table, values, precision=jax.lax.Precision.HIGHEST)
+
+
+def squares(function: Callable[[Array], Array], deviation: float) -> tuple[np.ndarray, float]:
+    r"""The a_k(s)² for k < TERMS at √s = deviation, and E[ω(√s z)²], which is their sum if all.
+
+    Args:
+      function: ω, elementwise, as for `moments`.
+      deviation: √s.
+
+    Returns:
+      The squares, shape (TERMS,), and the mean.
+    """
+    nodes, table = _rule()
+    values = np.asarray(_calls.array("activation", function(jnp.asarray(deviation * nodes))))
+    if values.shape != nodes.shape:
+        raise ValueError(
+            f"activation must return one number for each it is given, shape {nodes.shape}, but "
+            f"returns shape {values.shape}."
+        )
+    values = np.asarray(_checks.real_array("activation(u)", values))
+    return (table @ values) ** 2, float(table[0] @ values**2)
 
 
 @functools.cache

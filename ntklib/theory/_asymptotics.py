@@ -10,8 +10,21 @@ import numpy as np
 
 from ntklib import _arguments
 
-SYMBOLS = {"p": "p", "T": "T", "sigma": r"\sigma_k", "n": "n", "epsilon": r"\epsilon"}
+SYMBOLS = {
+    "M": "M",
+    "k": "k",
+    "p": "p",
+    "T": "T",
+    "sigma": r"\sigma_k",
+    "gap": r"(\sigma_k-\sigma_{k+1})",
+    "n": "n",
+    "lambda_0": r"\lambda_0",
+    "epsilon": r"\epsilon",
+}
 """LaTeX of the variables, in the order in which they are written."""
+
+BELOW = ("lambda_0", "epsilon")
+"""Variables whose negative powers are written as a denominator, where there is a numerator."""
 
 Value = SupportsFloat | np.ndarray
 
@@ -22,8 +35,10 @@ class Growth:
 
     Attributes:
       terms: one or more products $\prod_i x_i^{a_i}$, each as {variable: exponent}, with the
-        variables T, epsilon, n, p and sigma (σ_k). Empty for a polynomial that the source leaves
-        open.
+        variables T, epsilon, n, p, sigma (σ_k), gap (σ_k − σ_{k+1}), k, M (the largest of |φ_i|,
+        i ≤ k) and lambda_0 (the least eigenvalue of the Gram matrix, not divided by n). A product
+        of nothing, {}, is a constant: with logarithms a power of them alone. No terms at all for
+        a polynomial that the source leaves open.
       polynomial: the variable of such a polynomial; empty otherwise.
       logarithms: whether logarithms are hidden as well as constants, that is Ω̃ for Ω.
     """
@@ -51,8 +66,8 @@ class Growth:
         r"""Evaluates it with all hidden constants and logarithms set to 1.
 
         Args:
-          **at: T, epsilon, n, p and sigma, positive, numbers or arrays that broadcast; those that
-            it does not depend on are ignored.
+          **at: the variables, positive, numbers or arrays that broadcast; those that it does not
+            depend on are ignored.
 
         Returns:
           The number, or an array of the common shape.
@@ -69,7 +84,7 @@ class Growth:
         """Returns the exponent of a variable in the term that is largest at a point.
 
         Args:
-          variable: T, epsilon, n, p or sigma.
+          variable: one of those of `terms`.
           **at: the point, numbers; not needed where there is one term.
 
         Raises:
@@ -131,16 +146,19 @@ class Growth:
 
 
 def _product(term: Mapping[str, int], *, fraction: bool = True) -> str:
-    """Returns a product as LaTeX: ε in the denominator, unless it stands alone or in a maximum."""
+    """Returns a product as LaTeX: `BELOW` as denominator, unless alone or in a maximum."""
 
     def power(name: str, exponent: int) -> str:
         return SYMBOLS[name] if exponent == 1 else f"{SYMBOLS[name]}^{{{exponent}}}"
 
     above = {name: term[name] for name in SYMBOLS if name in term}
-    below = {}
-    if fraction and len(above) > 1 and above.get("epsilon", 0) < 0:
-        below["epsilon"] = -above.pop("epsilon")
+    below = {name: -above[name] for name in BELOW if above.get(name, 0) < 0}
+    if not fraction or len(below) == len(above):
+        below = {}
+    above = {name: exponent for name, exponent in above.items() if name not in below}
     numerator, denominator = (
-        r"\,".join(power(*item) for item in part.items()) for part in (above, below)
+        r"\,".join(power(*item) for item in part.items()) or "1" for part in (above, below)
     )
+    if len(below) > 1:
+        denominator = f"({denominator})"
     return f"{numerator}/{denominator}" if below else numerator

@@ -1,15 +1,35 @@
 r"""What each work compared with asks of width and samples; the public name is in `theory`.
 
-The rows are those of Montúfar's talk of March 2024, slides "Comparison to other works", and of
-Bowman and Montúfar 2022b. Constants are hidden by Ω, constants and powers of logarithms by Ω̃: a
-`Growth` has neither, and so compares with itself at another point, not with a width.
+The rows are those of Montúfar's talk of March 2024, slides "Comparison to other works" and, for
+targets that are aligned with the kernel, "NTK and convergence", and of Bowman and Montúfar 2022b.
+Where the talk leaves open what a work states, it is added from there, as `Stated`. Constants are
+hidden by Ω, constants and powers of logarithms by Ω̃: a `Growth` has neither, and so compares with
+itself at another point, not with a width.
 """
 
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from ntklib.theory._asymptotics import Growth
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a work itself asks for, where the source of its row leaves it open.
+
+    Attributes:
+      work: which.
+      theorem: of that work.
+      width: how m has to grow, for a fixed probability of failure; None where it is no news.
+      samples: how n has to grow; None where it is no news.
+    """
+
+    work: str
+    theorem: str
+    width: Growth | None = None
+    samples: Growth | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +48,7 @@ class Work:
       regime: how m, n and p relate.
       architectures: to which it applies, as far as the source of the row says.
       source: of the row.
+      stated: what the works themselves say beyond it.
     """
 
     key: str
@@ -41,6 +62,7 @@ class Work:
     regime: str
     architectures: str
     source: str
+    stated: tuple[Stated, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,22 +85,37 @@ class Requirements:
         raise KeyError(f"key must be one of {', '.join(work.key for work in self.works)}: {key!r}.")
 
     def columns(self) -> dict[str, list[str]]:
-        """Returns the table's columns by their titles; formulas stand between dollars."""
+        """Returns the table's columns by their titles.
 
-        def sized(growth: Growth | None) -> str:
-            return "not stated" if growth is None else f"${growth.latex()}$"
+        Formulas stand between dollars. A † marks what is taken from the work itself.
+        """
+
+        def sized(row: Work, size: Literal["width", "samples"]) -> str:
+            growth: Growth | None = getattr(row, size)
+            own = [(each.work, getattr(each, size)) for each in row.stated]
+            return "; ".join(
+                (
+                    "not stated" if growth is None else f"${growth.latex()}$",
+                    *(
+                        f"{work}: ${beyond.latex()}$ †"
+                        for work, beyond in own
+                        if beyond is not None
+                    ),
+                )
+            )
 
         return {
             "work": [f"{row.work}, {row.statement}" for row in self],
             "controls": [row.controls + (f", on {row.where}" * bool(row.where)) for row in self],
-            "width m": [sized(row.width) for row in self],
-            "samples n": [sized(row.samples) for row in self],
+            "width m": [sized(row, "width") for row in self],
+            "samples n": [sized(row, "samples") for row in self],
             "stopping time": [row.stopping_time for row in self],
             "regime, networks": [f"{row.regime}; {row.architectures}" for row in self],
         }
 
 
 _TALK = "Montúfar 2024, slide “Comparison to other works”"
+_ALIGNED = "Montúfar 2024, slide “NTK and convergence”"
 _DEEP = "any depth: fully connected, convolutional, residual"
 _overparameterized = functools.partial(
     Work,
@@ -87,6 +124,14 @@ _overparameterized = functools.partial(
     stopping_time="none",
     regime="overparameterized",
     source=_TALK,
+)
+_aligned = functools.partial(
+    Work,
+    width=Growth(({"n": 1},)),
+    samples=None,
+    stopping_time="not stated",
+    regime="width linear in n",
+    source=_ALIGNED,
 )
 
 requirements = Requirements((
@@ -144,12 +189,22 @@ requirements = Requirements((
         controls="residual along the Gram matrix's eigenvectors",
         where="the training set",
         architectures="two layers (Arora et al.)",
+        stated=(
+            # κ = O(ε/√n), the scale of the initial weights, is put into n⁷/(λ₀⁴κ²ε²).
+            Stated(
+                "Arora et al.",
+                "Theorem 4.1",
+                width=Growth(({"n": 8, "lambda_0": -4, "epsilon": -4},), logarithms=False),
+            ),
+            # times powers of the depth, of the points' distance and of the weights' scale
+            Stated("Basri et al.", "Theorem 2", width=Growth(({"n": 24},))),
+        ),
     ),
     Work(
         key="cutoff",
         work="Cao et al. 2021",
         statement="spectral bias up to a cutoff eigenvalue",
-        controls="residual along the top k eigenvectors of the Gram matrix",
+        controls="residual along the top k eigenfunctions",
         where="the training set",
         width=Growth(({"sigma": -14}, {"epsilon": -6}), logarithms=False),
         samples=None,
@@ -157,13 +212,60 @@ requirements = Requirements((
         regime="width free of n",
         architectures="shallow ReLU",
         source=_TALK,
+        stated=(
+            Stated(
+                "Cao et al.",
+                "Theorem 4.2",
+                samples=Growth(({"gap": -2, "epsilon": -2}, {"M": 4, "k": 2, "epsilon": -2})),
+            ),
+        ),
+    ),
+    Work(
+        key="polylogarithmic",
+        work="Ji and Telgarsky 2020",
+        statement="classes that the kernel separates with a margin",
+        controls="share ε of wrong classifications",
+        where="all of X",
+        width=Growth(({},)),
+        samples=None,
+        stopping_time="1/ε steps",
+        regime="width polylogarithmic in n",
+        architectures="two layers, ReLU, logistic loss",
+        source=_ALIGNED,
+        stated=(
+            Stated("Ji and Telgarsky", "abstract", samples=Growth(({"epsilon": -2},))),
+        ),
+    ),
+    _aligned(
+        key="low-rank",
+        work="Su and Yang 2019",
+        statement="f* in the span of a few eigenfunctions",
+        controls="empirical risk, down to the order of 1/√n",
+        where="the training set",
+        architectures="two layers, ReLU, squared loss",
+    ),
+    _aligned(
+        key="rkhs",
+        work="E, Ma and Wu 2020",
+        statement="f* in the kernel's Hilbert space",
+        controls="training and test loss",
+        where="",
+        architectures="two layers, squared loss",
+    ),
+    _aligned(
+        key="overparameterized",
+        work="Bowman and Montúfar 2022a",
+        statement="f* aligned with the kernel",
+        controls="empirical risk",
+        where="the training set",
+        architectures="shallow, squared loss",
     ),
 ))  # fmt: skip
 r"""The comparison with other works, row by row; `book.Table` shows its `columns()`.
 
 Iterate over the rows, or take one by its `key`. A row says what a work controls and where, and how
 width m and samples n have to grow: `width` and `samples`, which evaluate to numbers with all
-constants and logarithms set to 1.
+constants and logarithms set to 1; `stated` has what works say where the talk leaves it open.
 
 Example:
   >>> from ntklib import theory

@@ -120,6 +120,22 @@ COMPARISONS = (
         ("ntklib/theory/_works.py", '{"sigma": -8, "epsilon": -2}', '{"sigma": -7, "epsilon": -2}'),
     ),
     false(
+        "Cao et al. follow eigenvectors of the Gram matrix",
+        "12-comparison",
+        "comparison.sources",
+        (
+            "ntklib/theory/_works.py",
+            'controls="residual along the top k eigenfunctions"',
+            'controls="residual along the top k eigenvectors of the Gram matrix"',
+        ),
+    ),
+    false(
+        "a width that the talk leaves open grows with another power than in its work",
+        "12-comparison",
+        "comparison.sources",
+        ("ntklib/theory/_works.py", '"lambda_0": -4', '"lambda_0": -2'),
+    ),
+    false(
         "the constant a is a fifth too large",
         "12-comparison",
         "comparison.start",
@@ -189,6 +205,28 @@ COMPARISONS = (
         ("*", "/ (2 * jnp.pi)\n", "/ (2 * jnp.pi) * 1.1\n"),
     ),
     false(
+        "neurons are a twentieth too large",
+        "14-training-set",
+        "comparison.rahaman-spectrum",
+        (
+            "*",
+            "return jax.nn.relu(circle.nodes @ w.T) / np.sqrt(m)",
+            "return 1.05 * jax.nn.relu(circle.nodes @ w.T) / np.sqrt(m)",
+        ),
+    ),
+    false(
+        "output weights learn a fifth too slowly",
+        "14-training-set",
+        "comparison.frequency-principle",
+        ("*", "spectrum.nystrom(g @ g.T, circle)", "spectrum.nystrom(0.8 * g @ g.T, circle)"),
+    ),
+    false(
+        "the cubic spline has other ends",
+        "14-training-set",
+        "comparison.jin-spline",
+        ("*", 'bc_type="natural"', 'bc_type="not-a-knot"'),
+    ),
+    false(
         "the degrees are in another order",
         "15-spherical-harmonics",
         "comparison.cao-order",
@@ -216,6 +254,26 @@ COMPARISONS = (
             "ntklib/learning/_projections.py",
             "out[at] = parts.sum(axis=1) / np.sqrt(m)",
             "out[at] = 0.85 * parts.sum(axis=1) / np.sqrt(m)",
+        ),
+    ),
+    false(
+        "the derivative's Hermite series is a term late",
+        "15-spherical-harmonics",
+        "comparison.murray-table",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "gain * _composed(np.arange(1, len(squares)) * squares[1:] / variance, rho)",
+            "gain * _composed(np.arange(len(squares) - 1) * squares[1:] / variance, rho)",
+        ),
+    ),
+    false(
+        "powers are as long as on a sphere of one dimension more",
+        "15-spherical-harmonics",
+        "comparison.murray-eigenvalues",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "gammaln(d / 2) - gammaln((p + k + d) / 2)",
+            "gammaln((d + 1) / 2) - gammaln((p + k + d + 1) / 2)",
         ),
     ),
     false(

@@ -151,6 +151,12 @@ SETTING = (
         ),
     ),
     false(
+        "ξ is taken from the exponent of single coefficients",
+        "05-skewed-spectrum",
+        "guarantee.power-law-digits",
+        ("*", "xi = kappa / nu", "xi = (kappa + 1) / nu"),
+    ),
+    false(
         "stopping times are 15 % short",
         "09-corollary-5",
         "corollary-5.stopping-time",

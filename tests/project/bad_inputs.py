@@ -196,6 +196,17 @@ PROFILES = (
     Bad("nan", "profile", lambda t: jnp.sqrt(t), "profile(t) holds 256 NaN or infinite value(s)"),
 )  # fmt: skip
 
+ACTIVATIONS = (
+    Bad("values", "activation", jnp.ones(Q), "activation must be a function of numbers, u ↦ ω(u), "
+        "or a name, got an array of shape (8,).", TypeError),
+    Bad("column", "activation", lambda u: u[:, None],
+        "activation must return one number for each it is given, shape (417,), but returns "),
+    Bad("complex", "activation", lambda u: u.astype(complex),
+        "activation(u) must hold real floating-point numbers, got dtype complex128.", TypeError),
+    Bad("nan", "activation", lambda u: jnp.sqrt(u), "activation(u) holds 208 NaN"),
+    Bad("corner", "activation", jnp.abs, "activation must be analytic near the real axis, but 512"),
+)  # fmt: skip
+
 PRODUCTS = (
     Bad("column", "product", lambda v: v[:, None], "product(V) must have the axes (q, b)"),
     Bad("complex", "product", lambda v: v.astype(complex),
@@ -213,7 +224,7 @@ BUILDS = (
 
 BAD = (
     *TARGETS, *NETWORKS, *KERNELS, *PARAMETERS, *POINTS, *LABELS, *SAMPLERS, *FORMS, *PROFILES,
-    *PRODUCTS, *BUILDS,
+    *ACTIVATIONS, *PRODUCTS, *BUILDS,
 )  # fmt: skip
 """Every bad input."""
 

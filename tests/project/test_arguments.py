@@ -107,7 +107,7 @@ WORDS: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "variable": (
         lambda word: next(iter(theory.requirements)).width.exponent(word),
-        "variable must be one of p, T, sigma, n, epsilon",
+        "variable must be one of M, k, p, T, sigma, gap, n, lambda_0, epsilon",
     ),
 }
 

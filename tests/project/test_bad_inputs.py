@@ -181,6 +181,7 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "spectrum.frequency_norms": lambda values=LABELS: spectrum.frequency_norms(values, CIRCLE, 1),
     "spectrum.funk_hecke": lambda kernel=linear_kernel: spectrum.funk_hecke(kernel, 2, 2),
     "spectrum.matrix_free": lambda product=lambda v: v: spectrum.matrix_free(product, CIRCLE, 2),
+    "spectrum.power_series": lambda activation=jnp.tanh: spectrum.power_series(activation),
     "spectrum.sphere": lambda kernel=linear_kernel: spectrum.sphere(kernel, CIRCLE),
     "studies.finite_width": lambda kernel=linear_kernel: (
         studies.finite_width(own(kernel), {"width": 2, "samples": Q}, np.arange(1), horizon=1.0,
@@ -204,8 +205,8 @@ SURFACE: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 KINDS = {
-    "build", "kernel", "labels", "network", "params", "points", "product", "profile", "sampler",
-    "target", "values",
+    "activation", "build", "kernel", "labels", "network", "params", "points", "product", "profile",
+    "sampler", "target", "values",
 }  # fmt: skip
 """Kinds of arguments, by whose names the surface is called."""
 
