@@ -9,6 +9,7 @@
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
+- A page can train a network while it is read (`{live}`, `{preset}`).
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
 """
@@ -34,6 +35,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         codelinks,
         costs,
         execution,
+        livepage,
         onefile,
         recorded,
         repository,
@@ -48,6 +50,9 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_directive("claims", recorded.ClaimsDirective)
     app.add_node(borrowed.Borrowed)
     app.add_directive("figure-of", borrowed.FigureOfDirective)
+    app.add_node(livepage.Live)
+    app.add_directive("live", livepage.LiveDirective)
+    app.add_directive("preset", livepage.PresetDirective)
     app.add_node(costs.CostsTable)
     app.add_directive("costs", costs.CostsDirective)
     app.add_node(citations.Citations)
@@ -73,11 +78,13 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
     app.connect("doctree-resolved", borrowed.fill_figures)
+    app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
     app.connect("html-page-context", site.load_plotly)
+    app.connect("html-page-context", livepage.load_live)
     app.connect("html-page-context", accessibility.mend)
     app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.
@@ -85,6 +92,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
+    app.connect("build-finished", livepage.copy_live)
     app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

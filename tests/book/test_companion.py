@@ -90,6 +90,7 @@ def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch
 SOURCES = {
     "_config.yml": "title: A",
     "_ext/companion/tables.py": "x = 1",
+    "_ext/companion/live/page.js": "1;",
     "_static/companion.css": "a {}",
     "chapters/a.ipynb": "{}",
     "chapters/b.md": "# B",
