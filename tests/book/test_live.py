@@ -58,8 +58,8 @@ FAULTS = {
     ),
     "an integrator's weight": ("125 / 192", "124 / 192", {"residuals"}),
     "no readout bias in the gradient": (
-        "gradient[v + m] = sign * all",
-        "gradient[v + m] = 0",
+        "gradient[start + net.readout + m] = sign * all",
+        "gradient[start + net.readout + m] = 0",
         {"residuals"},
     ),
     "damping of the next mode": (
@@ -210,10 +210,10 @@ OWN = """() => {
 # Calls a second of two functions, the best of several turns that they take.
 RACE = f"""() => {{
   const racers = [({OWN})(), ({PLAIN})()], best = [0, 0];
-  for (let turn = 0; turn < 12; turn++) {{
+  for (let turn = 0; turn < 40; turn++) {{
     const start = performance.now();
     let count = 0;
-    while (performance.now() - start < 200) {{ racers[turn % 2](); count += 1; }}
+    while (performance.now() - start < 60) {{ racers[turn % 2](); count += 1; }}
     best[turn % 2] = Math.max(best[turn % 2], 1000 * count / (performance.now() - start));
   }}
   return best;
@@ -248,12 +248,28 @@ def test_a_page_that_draws_seldom_is_noticed(chromium: Browser, book: Book) -> N
         path.write_text(text, encoding="utf-8")
 
 
+FASTER = 1.25  # where other processes use the core as well; alone they are nearly three times
+
+
 @needs_chromium
-def test_gradients_take_half_the_time_of_plain_ones(page: Page) -> None:
-    """On a core that computes 500 plain ones a second, a thousand."""
+def test_gradients_are_faster_than_plain_ones(page: Page) -> None:
     page.add_script_tag(content=live.script("mathematics.js"))
     own, plain = page.evaluate(RACE)
-    assert own >= 2 * plain
+    assert own >= FASTER * plain
+
+
+@needs_chromium
+def test_slow_gradients_are_noticed(page: Page) -> None:
+    """With functions of the browser's library in place of the tables."""
+    old, text = "tanh: { fill: tanh,", live.script("mathematics.js")
+    assert old in text
+    library = """tanh: { fill: (u, values) => u.forEach((x, i) => {
+      values[i] = Math.tanh(x);
+      u[i] = Math.cosh(x) ** -2;
+    }),"""
+    page.add_script_tag(content=text.replace(old, library))
+    own, plain = page.evaluate(RACE)
+    assert own < FASTER * plain
 
 
 # ---- shared, and used without a mouse ------------------------------------------------------------

@@ -264,13 +264,19 @@ function mathematics() {
     return g;
   }
 
-  // Turns the slopes of each layer into the gradient of Σ_i e_i·sign·g(x_i) by its preactivations.
-  function backward(net, theta, start, n, state, sign, e) {
+  // Turns the slopes of each layer into the gradient of Σ_i e_i·sign·g(x_i) by its preactivations,
+  // and puts that by v where it belongs.
+  function backward(net, theta, start, n, state, sign, e, gradient) {
     const scale = 1 / Math.sqrt(net.width), m = net.width;
-    const last = state[net.depth - 1].slopes;
+    const { slopes, values } = state[net.depth - 1];
     for (let unit = 0; unit < m; unit++) {
-      const weight = sign * scale * theta[start + net.readout + unit], row = unit * n;
-      for (let i = 0; i < n; i++) { last[row + i] *= weight * e[i]; }
+      const at = start + net.readout + unit, row = unit * n, weight = sign * scale * theta[at];
+      let sum = 0;
+      for (let i = 0; i < n; i++) {
+        sum += e[i] * values[row + i];
+        slopes[row + i] *= weight * e[i];
+      }
+      gradient[at] = sign * scale * sum;
     }
     const sums = new Float64Array(n);
     for (let l = net.depth - 1; l > 0; l--) {
@@ -311,15 +317,8 @@ function mathematics() {
     for (let i = 0; i < n; i++) { all += e[i]; }
     states.forEach(function (state, which) {
       const start = which * net.half, sign = which === 0 ? 1 : -1;
-      const scale = sign / Math.sqrt(m), v = start + net.readout;
-      const last = state[net.depth - 1].values;
-      for (let unit = 0; unit < m; unit++) {
-        let sum = 0;
-        for (let i = 0, row = unit * n; i < n; i++) { sum += e[i] * last[row + i]; }
-        gradient[v + unit] = scale * sum;
-      }
-      gradient[v + m] = sign * all;
-      backward(net, theta, start, n, state, sign, e);
+      gradient[start + net.readout + m] = sign * all;
+      backward(net, theta, start, n, state, sign, e, gradient);
       net.layers.forEach(function (layer, l) {
         const inputs = l === 0 ? at.x : state[l - 1].values;
         outer(state[l].slopes, inputs, layer.inputs, n, m, gradient, start + layer.weights,
@@ -368,10 +367,11 @@ function mathematics() {
 
   // K_t(x_i, x_j) = ⟨∇f(x_i), ∇f(x_j)⟩, a sum over layers of products of two Gram matrices.
   function tangentKernel(net, theta, at, states) {
-    const { n } = at, size = n * n, kernel = new Float64Array(size), ones = new Float64Array(n).fill(1);
+    const { n } = at, size = n * n, kernel = new Float64Array(size);
+    const ones = new Float64Array(n).fill(1), sums = new Float64Array(theta.length);
     predictions(net, theta, at, states);
     states.forEach(function (state, which) {
-      backward(net, theta, which * net.half, n, state, 1, ones);
+      backward(net, theta, which * net.half, n, state, 1, ones, sums);
       const seen = [addGram(at.x, 2, n, 1 / 2, new Float64Array(size)),
         ...state.map(({ values }) =>
           addGram(values, net.width, n, 1 / net.width, new Float64Array(size)))];
