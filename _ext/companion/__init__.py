@@ -3,7 +3,8 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
-- The claims recorded by the chapters are checked, shown by `{claims}` and written to a file.
+- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`, and
+  written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
@@ -48,6 +49,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_config_value("companion_longest", [], "", list)
     app.add_node(recorded.ClaimsTable)
     app.add_directive("claims", recorded.ClaimsDirective)
+    app.add_node(recorded.ClaimsFigure)
+    app.add_directive("claims-figure", recorded.ClaimsFigureDirective)
     app.add_node(borrowed.Borrowed)
     app.add_directive("figure-of", borrowed.FigureOfDirective)
     app.add_node(livepage.Live)
@@ -77,6 +80,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("env-updated", codelinks.gather_names)
     app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
+    app.connect("doctree-resolved", recorded.fill_figures)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", costs.fill_tables)
@@ -84,7 +88,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
     app.connect("html-page-context", site.load_plotly)
-    app.connect("html-page-context", livepage.load_live)
+    app.connect("html-page-context", site.load_brought)
     app.connect("html-page-context", accessibility.mend)
     app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.
@@ -92,7 +96,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
-    app.connect("build-finished", livepage.copy_live)
+    app.connect("build-finished", site.copy_brought)
     app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,14 +1,12 @@
 """A network that is trained in the reader's browser: `{live}`, and settings for it: `{preset}`.
 
-The page's scripts, in `live/`, have no dependencies and are used as they are. Only the page that
-has the directive loads them; in the PDF, and without scripts, the picture that follows stands for
-it.
+The page's scripts, in `live/`, have no dependencies and are used as they are (`site`). In the PDF,
+and without scripts, the picture that follows stands for it.
 """
 
-import shutil
 from html import escape
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -17,9 +15,6 @@ from sphinx.domains.std import StandardDomain
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = Path(__file__).with_name("live")
-SCRIPTS = ("mathematics.js", "trainer.js", "drawing.js", "page.js")
-STYLE = "live.css"
-MARKER = "data-ntklib-live"
 
 
 class Live(nodes.General, nodes.Element):
@@ -71,22 +66,3 @@ def fill_live(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             stand_in.replace_self(nodes.raw("", markup, format="html"))
         else:
             stand_in.parent.remove(stand_in)
-
-
-def load_live(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Has a page load the scripts if it trains a network."""
-    if MARKER in context.get("body", ""):
-        app.add_css_file(f"live/{STYLE}")
-        for name in SCRIPTS:
-            app.add_js_file(f"live/{name}", loading_method="defer")
-
-
-def copy_live(app: Sphinx, exception: Exception | None) -> None:
-    """Copies the scripts and their style into the site."""
-    if exception is None and app.builder.format == "html":
-        target = Path(app.outdir) / "_static" / "live"
-        target.mkdir(parents=True, exist_ok=True)
-        for name in (*SCRIPTS, STYLE):
-            shutil.copy2(FOLDER / name, target)

@@ -215,7 +215,10 @@ def test_the_tally_counts_nothing_explored_as_holding() -> None:
 
 def test_a_verdict_has_a_badge_of_its_own() -> None:
     found = [recorded.badge(each) for each in ("holds, conservative", "explored")]
-    assert [each["classes"] for each in found] == [["verdict", "holds"], ["verdict", "explored"]]
+    assert [each["classes"] for each in found] == [
+        ["verdict", "conservative"],
+        ["verdict", "explored"],
+    ]
     assert [each.astext() for each in found] == ["holds, conservative", "explored"]
 
 
