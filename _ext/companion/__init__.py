@@ -6,6 +6,7 @@
 - The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`, and
   written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
+- Chapters have their numbers in the menu and before their titles.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
@@ -37,6 +38,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         costs,
         execution,
         livepage,
+        numbering,
         onefile,
         recorded,
         repository,
@@ -73,6 +75,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("builder-inited", onefile.share_handlers)
     app.connect("env-before-read-docs", running.run_stale)
     app.connect("source-read", execution.set_scale)
+    # Sphinx notes titles at priority 500.
+    app.connect("doctree-read", numbering.number_heading, priority=900)
     # Before and after napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", api.read_markdown, priority=400)
     app.connect("autodoc-process-docstring", api.add_types, priority=600)
@@ -94,6 +98,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     # After the theme has made its buttons.
     app.connect("html-page-context", repository.point_colab, priority=900)
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
+    app.connect("html-page-context", numbering.number_page, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
     app.connect("build-finished", site.copy_brought)

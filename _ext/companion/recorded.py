@@ -16,6 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from companion import glance
 from companion.execution import executed_notebook
+from companion.numbering import titled
 from companion.tables import table
 from ntklib.book._marks import CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE
 
@@ -229,7 +230,7 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         rows = []
         for chapter, claims in recorded.items():
             uri = app.builder.get_relative_uri(docname, chapter)
-            title = app.env.titles[chapter].astext()
+            title = titled(app.env, chapter)
             for claim in claims:
                 # The anchor that `ntklib.book` gives the cell's output.
                 cell = f"{uri}#recorded-{claim['id']}"
@@ -247,18 +248,11 @@ def in_words(claim: Mapping[str, Any]) -> str:
     return f"{measured}: {claim['verdict']}"
 
 
-def short_title(app: Sphinx, chapter: str) -> str:
-    """Returns the number of a chapter, as its file has it, and its title up to a colon."""
-    number = re.match(r"0*(\d+)-", Path(chapter).name)
-    title = app.env.titles[chapter].astext().partition(":")[0]
-    return f"{number[1]} {title}" if number else title
-
-
 def fill_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Puts the figure of all recorded claims where a page asks for it."""
     recorded = app.env.companion_recorded  # type: ignore[attr-defined]
     for stand_in in list(doctree.findall(ClaimsFigure)):
-        titles = {chapter: short_title(app, chapter) for chapter in recorded}
+        titles = {chapter: titled(app.env, chapter).partition(":")[0] for chapter in recorded}
         words = {claim["id"]: in_words(claim) for claims in recorded.values() for claim in claims}
         drawing = nodes.raw("", glance.figure(recorded, titles, words), format="html")
         stand_in.replace_self([drawing] if words else [])
