@@ -14,7 +14,8 @@
     const dark = document.documentElement.dataset.theme === "dark";
     const colour = dark ? "#dddddd" : "#222222";
     const found = {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "font.color": colour};
-    Object.keys(layout).filter((name) => /^[xy]axis/.test(name)).forEach(function (name) {
+    Object.keys(layout).filter((name) => /^[xy]axis/.test(name)).forEach(function (given) {
+      const name = given.replace(/1$/, "");  // as plotly calls the first axis
       found[name + ".gridcolor"] = dark ? "#444444" : "#e5e5e5";
       found[name + ".linecolor"] = found[name + ".tickcolor"] = dark ? "#aaaaaa" : "#444444";
     });

@@ -109,7 +109,8 @@ STATE = f"""(slider) => {{
       .join(),
   }};
 }}"""
-# Letters of figures with sliders that are nearly as light, or as dark, as the page.
+# Figures with sliders whose letters are nearly as light, or as dark, as the page, or whose grids
+# aren't.
 FAINT = f"""() => {{
   const lightness = (colour) => {{
     const [r, g, b] = colour.match(/[\\d.]+/g);
@@ -118,8 +119,10 @@ FAINT = f"""() => {{
   const page = lightness(getComputedStyle(document.body).backgroundColor);
   return [...document.querySelectorAll("[{PLOTLY_MARKER}] .js-plotly-plot")].filter((plot) =>
     [...plot.querySelectorAll(".main-svg text")].some((text) =>
-      Math.abs(lightness(getComputedStyle(text).fill) - page) < 0.5)).map((plot) => plot.id ||
-      plot.closest("[{PLOTLY_MARKER}]").id);
+      Math.abs(lightness(getComputedStyle(text).fill) - page) < 0.5) ||
+    [...plot.querySelectorAll(".gridlayer path")].some((line) =>
+      Math.abs(lightness(getComputedStyle(line).stroke) - page) > 0.5))
+    .map((plot) => plot.closest("[{PLOTLY_MARKER}]").id);
 }}"""
 # How light the page is, from 0 to 1.
 LIGHTNESS = """() => {
@@ -240,11 +243,11 @@ def theme(page: Page, wanted: str) -> list[str]:
 
 
 def faint(page: Page, mode: str) -> list[str]:
-    """Returns the figures with sliders whose letters can't be read in the page's theme."""
+    """Returns the figures with sliders that aren't painted for the page's theme."""
     page.wait_for_timeout(200)  # in which they are painted
     return [
-        f"the letters of the figure {name} are too faint in the {mode} theme; let its script paint "
-        "them anew."
+        f"the letters of the figure {name} are too faint in the {mode} theme, or its grid is too "
+        "strong; let its script paint them anew."
         for name in page.evaluate(FAINT)
     ]
 
