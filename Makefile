@@ -110,6 +110,10 @@ bench: setup ## measure the library against what else one could use (ARGS, such 
 overview: setup ## redraw the figure of the README and of the landing page
 	.venv/bin/python chapters/images/overview.py
 
+.PHONY: live-picture
+live-picture: book ## take the picture that stands for the live page on paper, with a Chromium
+	PYTHONPATH=_ext .venv/bin/python chapters/images/live.py _build/html
+
 .PHONY: lock
 lock: ## bring uv.lock up to date with pyproject.toml
 	@$(SETUP) uv lock

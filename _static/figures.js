@@ -5,17 +5,32 @@
 
   const HEADER = 80;
   const LEAST = 400;
+  // Black lines would not be seen on the dark theme's ground.
+  const DARK = {"#000000": "#dddddd", "rgba(0,0,0,0.2)": "rgba(221,221,221,0.2)"};
   const BORDER = {solid: "solid", dash: "dashed", dot: "dotted"};
 
+  // The colours of one theme: a layout's, and what a trace's own are in it.
+  function theme(layout) {
+    const dark = document.documentElement.dataset.theme === "dark";
+    const colour = dark ? "#dddddd" : "#222222";
+    const found = {paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", "font.color": colour};
+    Object.keys(layout).filter((name) => /^[xy]axis/.test(name)).forEach(function (given) {
+      const name = given.replace(/1$/, "");  // as plotly calls the first axis
+      found[name + ".gridcolor"] = dark ? "#444444" : "#e5e5e5";
+      found[name + ".linecolor"] = found[name + ".tickcolor"] = dark ? "#aaaaaa" : "#444444";
+    });
+    return {layout: found, of: (own) => (dark && DARK[own]) || own};
+  }
+
   // The page's own legend: plotly's takes its place from the plots, on a phone most of it.
-  function legend(traces) {
+  function legend(traces, of) {
     const list = document.createElement("ul");
     list.className = "key";
     traces.filter((trace) => trace.showlegend).forEach(function (trace) {
       const item = list.appendChild(document.createElement("li"));
       const mark = item.appendChild(document.createElement("span"));
       mark.className = trace.mode;
-      mark.style.border = "0 " + BORDER[trace.line.dash] + " " + trace.line.color;
+      mark.style.border = "0 " + BORDER[trace.line.dash] + " " + of(trace.line.color);
       item.append(trace.name);
     });
     return list;
@@ -47,7 +62,7 @@
     figure.classList.add("alive");
     plot.hidden = controls.hidden = false;
     const traces = content.traces.map((trace) => ({...trace.trace, y: heights(trace)}));
-    const key = legend(traces);
+    let key = legend(traces, theme(content.layout).of);
     plot.before(key);
     // So that the plots and their sliders fit on the screen together, below the site's header.
     const room = window.innerHeight - HEADER - controls.offsetHeight - key.offsetHeight;
@@ -60,6 +75,22 @@
     Plotly.newPlot(plot, traces, layout,
       {responsive: true, displayModeBar: false, scrollZoom: false});
     sliders.forEach((slider) => slider.addEventListener("input", move));
+
+    function paint() {
+      const {layout: colours, of} = theme(content.layout);
+      const own = (name) => traces.map((trace) => of(name(trace)) || null);
+      Plotly.update(plot, {
+        "line.color": own((trace) => trace.line.color),
+        "marker.color": own((trace) => trace.marker.color), fillcolor: own((trace) => trace.fillcolor),
+      }, colours);
+      const painted = legend(traces, of);
+      key.replaceWith(painted);
+      key = painted;
+    }
+
+    paint();
+    new MutationObserver(paint).observe(document.documentElement,
+      {attributes: true, attributeFilter: ["data-theme"]});
   }
 
   window.addEventListener("load", function () {

@@ -3,12 +3,15 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
-- The claims recorded by the chapters are checked, shown by `{claims}` and written to a file.
+- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`, and
+  written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
+- Chapters have their numbers in the menu and before their titles.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
+- A page can train a network while it is read (`{live}`, `{preset}`).
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
 """
@@ -34,6 +37,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         codelinks,
         costs,
         execution,
+        livepage,
+        numbering,
         onefile,
         recorded,
         repository,
@@ -46,8 +51,13 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_config_value("companion_longest", [], "", list)
     app.add_node(recorded.ClaimsTable)
     app.add_directive("claims", recorded.ClaimsDirective)
+    app.add_node(recorded.ClaimsFigure)
+    app.add_directive("claims-figure", recorded.ClaimsFigureDirective)
     app.add_node(borrowed.Borrowed)
     app.add_directive("figure-of", borrowed.FigureOfDirective)
+    app.add_node(livepage.Live)
+    app.add_directive("live", livepage.LiveDirective)
+    app.add_directive("preset", livepage.PresetDirective)
     app.add_node(costs.CostsTable)
     app.add_directive("costs", costs.CostsDirective)
     app.add_node(citations.Citations)
@@ -65,6 +75,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("builder-inited", onefile.share_handlers)
     app.connect("env-before-read-docs", running.run_stale)
     app.connect("source-read", execution.set_scale)
+    # Sphinx notes titles at priority 500.
+    app.connect("doctree-read", numbering.number_heading, priority=900)
     # Before and after napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", api.read_markdown, priority=400)
     app.connect("autodoc-process-docstring", api.add_types, priority=600)
@@ -72,19 +84,24 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("env-updated", codelinks.gather_names)
     app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
+    app.connect("doctree-resolved", recorded.fill_figures)
     app.connect("doctree-resolved", borrowed.fill_figures)
+    app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
     app.connect("html-page-context", site.load_plotly)
+    app.connect("html-page-context", site.load_brought)
     app.connect("html-page-context", accessibility.mend)
     app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.
     app.connect("html-page-context", repository.point_colab, priority=900)
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
+    app.connect("html-page-context", numbering.number_page, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
+    app.connect("build-finished", site.copy_brought)
     app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

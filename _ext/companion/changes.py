@@ -43,8 +43,8 @@ def state(root: Path) -> dict[str, Any]:
     chapters, build = root / "chapters", root / "_build"
     pages = {path for pattern in PAGES for path in chapters.rglob(pattern)}
     around = {root / name for name in AROUND} | set(chapters.rglob("*")) - pages
-    around |= set((root / "_static").rglob("*"))
-    around |= {path for name in ("_ext", "ntklib") for path in (root / name).rglob("*.py")}
+    around |= {path for name in ("_static", "_ext") for path in (root / name).rglob("*")}
+    around |= set((root / "ntklib").rglob("*.py"))
     further = [
         platform.python_version(),
         sorted(path.name for path in Path(sysconfig.get_path("purelib")).glob("*.dist-info")),

@@ -9,6 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from companion.execution import executed_notebook
+from companion.numbering import titled
 from companion.tables import table
 from ntklib.book._marks import RUN_MIME_TYPE
 
@@ -70,8 +71,7 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 continue
             execution = NbMetadataCollector.get_exec_data(app.env, chapter)
             uri = app.builder.get_relative_uri(docname, chapter)
-            title = app.env.titles[chapter].astext()
-            link = nodes.reference("", title, refuri=uri, internal=True)
+            link = nodes.reference("", titled(app.env, chapter), refuri=uri, internal=True)
             seconds = seconds_of(notebook, dict(execution) if execution else None)
             rows.append(cost_row(link, seconds, run))
         nothing = nodes.paragraph("", "No chapter of this build has said what it took.")

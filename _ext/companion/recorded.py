@@ -14,7 +14,9 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from companion import glance
 from companion.execution import executed_notebook
+from companion.numbering import titled
 from companion.tables import table
 from ntklib.book._marks import CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE
 
@@ -144,6 +146,19 @@ class ClaimsDirective(SphinxDirective):
         return [ClaimsTable()]
 
 
+class ClaimsFigure(nodes.General, nodes.Element):
+    """Stands for the figure of all claims until every chapter has been executed."""
+
+
+class ClaimsFigureDirective(SphinxDirective):
+    """`{claims-figure}`: what the table of claims shows, at a glance."""
+
+    def run(self) -> list[nodes.Node]:
+        """Returns the node in whose place `fill_figures` puts the figure."""
+        self.env.note_reread()
+        return [ClaimsFigure()]
+
+
 def shown(value: Any) -> str:
     """Returns a recorded value as a reader wants to see it."""
     if isinstance(value, float):
@@ -174,8 +189,8 @@ def bound(claim: Mapping[str, Any]) -> str:
 
 
 def badge(verdict: str) -> nodes.Node:
-    """Returns a verdict with a class by its first word, for style sheets."""
-    return nodes.inline("", verdict, classes=["verdict", verdict.split(",")[0]])
+    """Returns a verdict with a class by its last word, for style sheets."""
+    return nodes.inline("", verdict, classes=["verdict", verdict.split(", ")[-1]])
 
 
 def tally(claims: Iterable[Mapping[str, Any]]) -> str:
@@ -215,7 +230,7 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         rows = []
         for chapter, claims in recorded.items():
             uri = app.builder.get_relative_uri(docname, chapter)
-            title = app.env.titles[chapter].astext()
+            title = titled(app.env, chapter)
             for claim in claims:
                 # The anchor that `ntklib.book` gives the cell's output.
                 cell = f"{uri}#recorded-{claim['id']}"
@@ -225,3 +240,19 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         every = [claim for claims in recorded.values() for claim in claims]
         counted = nodes.paragraph("", tally(every) if every else "This build has no chapters.")
         stand_in.replace_self([counted, *([table(TITLES, rows, "claims")] if rows else [])])
+
+
+def in_words(claim: Mapping[str, Any]) -> str:
+    """Returns what was measured of a claim and what it is held against."""
+    measured = f"{shown(claim['measured'])} {bound(claim)}, spread {shown(claim['spread'])}"
+    return f"{measured}: {claim['verdict']}"
+
+
+def fill_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Puts the figure of all recorded claims where a page asks for it."""
+    recorded = app.env.companion_recorded  # type: ignore[attr-defined]
+    for stand_in in list(doctree.findall(ClaimsFigure)):
+        titles = {chapter: titled(app.env, chapter).partition(":")[0] for chapter in recorded}
+        words = {claim["id"]: in_words(claim) for claims in recorded.values() for claim in claims}
+        drawing = nodes.raw("", glance.figure(recorded, titles, words), format="html")
+        stand_in.replace_self([drawing] if words else [])

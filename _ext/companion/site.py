@@ -22,6 +22,18 @@ MATHJAX_PARTS = (
     "ui",
 )
 PLOTLY_FILE = "plotly/plotly.min.js"
+HERE = Path(__file__).parent
+BROUGHT = {
+    "data-ntklib-live": (
+        "live/mathematics.js",
+        "live/trainer.js",
+        "live/drawing.js",
+        "live/page.js",
+        "live/live.css",
+    ),
+    "data-ntklib-claims": ("claims/filter.js",),
+}
+"""By an attribute of a page's own, the files of this folder that such pages alone load."""
 
 
 def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
@@ -47,6 +59,29 @@ def load_plotly(
     """Has a page load plotly.js if it has a figure drawn by plotly."""
     if PLOTLY_MARKER in context.get("body", ""):
         app.add_js_file(PLOTLY_FILE, loading_method="defer")
+
+
+def load_brought(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Has a page load the scripts and styles that it asks for by an attribute."""
+    for marker, files in BROUGHT.items():
+        if marker in context.get("body", ""):
+            for name in files:
+                if name.endswith(".css"):
+                    app.add_css_file(name)
+                else:
+                    app.add_js_file(name, loading_method="defer")
+
+
+def copy_brought(app: Sphinx, exception: Exception | None) -> None:
+    """Copies those scripts and styles into the site."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for name in (name for files in BROUGHT.values() for name in files):
+        target = Path(app.outdir) / "_static" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(HERE / name, target)
 
 
 def copy_plotly(app: Sphinx, exception: Exception | None) -> None:

@@ -191,7 +191,7 @@ class SliderFigure:
         # Inside <script> nothing but "</" could end it.
         data = data.replace("</", "<\\/")
         return (
-            f'<div {PLOTLY_MARKER} id="{name}" style="background:white;color:#222">'
+            f'<div {PLOTLY_MARKER} id="{name}">'
             f'<img class="still" alt="{description}" src="{self._still()}" style="max-width:100%">'
             f'<div class="live" role="img" aria-label="{description}" '
             f'style="height:{height}px" hidden></div>'

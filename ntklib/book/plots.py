@@ -46,7 +46,7 @@ STYLE: dict[str, Any] = {
 }
 """Pass to `matplotlib.pyplot.style.use`, or to `style.context` for one figure."""
 
-TIME = "time t (units of 1/σ)"
+TIME = "time t"
 """Label of an axis of the gradient flow's time."""
 
 

@@ -109,6 +109,21 @@ STATE = f"""(slider) => {{
       .join(),
   }};
 }}"""
+# Figures with sliders whose letters are nearly as light, or as dark, as the page, or whose grids
+# aren't.
+FAINT = f"""() => {{
+  const lightness = (colour) => {{
+    const [r, g, b] = colour.match(/[\\d.]+/g);
+    return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+  }};
+  const page = lightness(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll("[{PLOTLY_MARKER}] .js-plotly-plot")].filter((plot) =>
+    [...plot.querySelectorAll(".main-svg text")].some((text) =>
+      Math.abs(lightness(getComputedStyle(text).fill) - page) < 0.5) ||
+    [...plot.querySelectorAll(".gridlayer path")].some((line) =>
+      Math.abs(lightness(getComputedStyle(line).stroke) - page) > 0.5))
+    .map((plot) => plot.closest("[{PLOTLY_MARKER}]").id);
+}}"""
 # How light the page is, from 0 to 1.
 LIGHTNESS = """() => {
   const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g);
@@ -227,6 +242,16 @@ def theme(page: Page, wanted: str) -> list[str]:
     return []
 
 
+def faint(page: Page, mode: str) -> list[str]:
+    """Returns the figures with sliders that aren't painted for the page's theme."""
+    page.wait_for_timeout(200)  # in which they are painted
+    return [
+        f"the letters of the figure {name} are too faint in the {mode} theme, or its grid is too "
+        "strong; let its script paint them anew."
+        for name in page.evaluate(FAINT)
+    ]
+
+
 def drawings(page: Page) -> list[str]:
     """Waits for the figures with sliders, and says if one isn't drawn."""
     try:
@@ -322,7 +347,7 @@ def look(browser: Browser, site: Path, path: Path, *, inspect: bool) -> list[str
             if inspect:
                 page.evaluate(FEWER_TOKENS)
             for mode in ("light", "dark"):
-                found += theme(page, mode)
+                found += [*theme(page, mode), *faint(page, mode)]
                 if inspect:
                     found += accessibility(page, f"in the {mode} theme")
         except Error as error:

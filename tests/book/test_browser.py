@@ -147,8 +147,10 @@ def test_planted_fault_is_found(fault: str, found: str) -> None:
             "obey the keyboard",
         ),
         ("Plotly.newPlot(", "void (", "isn't drawn"),
+        ("new MutationObserver(paint)", "new MutationObserver(() => {})", "in the dark theme"),
+        ('given.replace(/1$/, "")', "given", "in the dark theme"),
     ],
-    ids=["still", "deaf", "undrawn"],
+    ids=["still", "deaf", "undrawn", "faint", "grid"],
 )
 def test_a_figure_that_does_not_work_is_found(
     old: str,

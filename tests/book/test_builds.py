@@ -33,7 +33,7 @@ def test_claims_page_shows_what_was_recorded(built: Book) -> None:
         "by 0.49",
         "Smallest effect noticed",
         "holds, conservative: 1.",
-        '<span class="verdict holds">',
+        '<span class="verdict conservative">',
     ):
         assert text in page
     assert r"\(\hat\epsilon\)" in page

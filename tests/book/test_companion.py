@@ -90,6 +90,7 @@ def test_environment_knows_packages_and_platform(monkeypatch: pytest.MonkeyPatch
 SOURCES = {
     "_config.yml": "title: A",
     "_ext/companion/tables.py": "x = 1",
+    "_ext/companion/live/page.js": "1;",
     "_static/companion.css": "a {}",
     "chapters/a.ipynb": "{}",
     "chapters/b.md": "# B",
@@ -214,7 +215,10 @@ def test_the_tally_counts_nothing_explored_as_holding() -> None:
 
 def test_a_verdict_has_a_badge_of_its_own() -> None:
     found = [recorded.badge(each) for each in ("holds, conservative", "explored")]
-    assert [each["classes"] for each in found] == [["verdict", "holds"], ["verdict", "explored"]]
+    assert [each["classes"] for each in found] == [
+        ["verdict", "conservative"],
+        ["verdict", "explored"],
+    ]
     assert [each.astext() for each in found] == ["holds, conservative", "explored"]
 
 

@@ -13,7 +13,7 @@ import yaml
 from books import Book
 from places import ROOT
 
-from companion import api, citations, links
+from companion import api, citations, links, numbering
 from ntklib import theory
 
 CHAPTERS = ROOT / "chapters"
@@ -223,6 +223,8 @@ CITING = """# Citing
 
 [How wide](07-seventh.ipynb#{heading}).
 
+Like {{doc}}`07-seventh`.
+
 ```{{cite-book}}
 ```
 
@@ -254,12 +256,38 @@ def citing_book(folder: Path, heading: str, figure: str, paper: str) -> Book:
     return book
 
 
-@pytest.mark.book
-def test_citations_are_made_from_titles_and_numbers(tmp_path: Path) -> None:
-    book = citing_book(tmp_path / "book", "how-wide", "fig-circle", "bowman2022spectral")
+@pytest.fixture(scope="module")
+def citing(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """That book, built."""
+    folder = tmp_path_factory.mktemp("citing") / "book"
+    book = citing_book(folder, "how-wide", "fig-circle", "bowman2022spectral")
     answer = book.build()
     assert answer.returncode == 0, answer.stderr
-    page = book.html("chapters/citing")
+    return book
+
+
+@pytest.mark.book
+def test_chapters_have_their_numbers_but_not_in_sentences(citing: Book) -> None:
+    seventh, page = (citing.html(f"chapters/{name}") for name in ("07-seventh", "citing"))
+    assert re.search(r"<title>7 Seventh: m &amp; n ", seventh)
+    assert '<h1><span class="chapter-number">7 </span>Seventh: ' in seventh
+    assert re.search(r'<a class="current reference internal" href="#">7 Seventh: ', seventh)
+    assert re.search(r'<a class="reference internal" href="07-seventh.html">7 Seventh: ', page)
+    assert re.search(r'<p class="prev-next-title">7 Seventh: ', page)
+    # What has no number gets none, and a sentence names the title alone.
+    assert re.search(r'<a class="reference internal" href="claims.html">Claims<', seventh)
+    assert "<h1>Citing<" in page
+    assert re.search(r"<p>Like <a [^>]*><span[^>]*>Seventh: ", page)
+
+
+@pytest.mark.parametrize(("name", "digits"), [("chapters/07-a", "7"), ("18-b", "18"), ("c", "")])
+def test_number_of_a_chapter(name: str, digits: str) -> None:
+    assert numbering.number(name) == digits
+
+
+@pytest.mark.book
+def test_citations_are_made_from_titles_and_numbers(citing: Book) -> None:
+    page = citing.html("chapters/citing")
     boxes = re.findall(r'<div class="highlight-(\w+).*?<pre>(.*?)</pre>', page, re.DOTALL)
     shown = [(kind, html.unescape(re.sub(r"<[^>]+>", "", box)).strip()) for kind, box in boxes]
     cited = citations.citation(ROOT)
