@@ -1,15 +1,18 @@
-"""The examples in the docstrings, each run as a reader would who pastes it into a new session."""
+"""The examples of docstrings and README, run as a reader would who pastes one into a session."""
 
 import doctest
 
 import matplotlib.pyplot as plt
 import pytest
+from places import ROOT
 
 from companion import api
 from ntklib import datasets
 from ntklib.datasets import _catalog
 
 EXAMPLES = {name: text for name in api.targets() if ">>>" in (text := api.docstring(name))}
+# One session from its first block to its last.
+EXAMPLES["README.md"] = (ROOT / "README.md").read_text(encoding="utf-8").replace("```", "")
 
 
 @pytest.fixture(autouse=True)
