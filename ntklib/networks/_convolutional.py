@@ -11,7 +11,7 @@ from ntklib import _arguments, _checks
 from ntklib.networks import _layers, _network, _neural_tangents
 from ntklib.networks._layers import Affine
 from ntklib.networks._network import Network
-from ntklib.networks.activations import named
+from ntklib.networks.activations import Activation, named
 
 PADDINGS = ("SAME", "CIRCULAR", "VALID")
 
@@ -19,7 +19,7 @@ PADDINGS = ("SAME", "CIRCULAR", "VALID")
 def convolutional(
     shape: Sequence[int],
     channels: Sequence[int],
-    activation: str = "erf",
+    activation: str | Activation = "erf",
     *,
     filter_size: int = 3,
     padding: str = "SAME",
@@ -38,7 +38,8 @@ def convolutional(
       shape: of an input, (length, channels) or (height, width, channels). Networks take points of
         shape (n, d) with d the product of these numbers, the last axis the fastest.
       channels: m₁, …, m_L.
-      activation: the name of ω, a key of `activations.ACTIVATIONS`.
+      activation: the name of ω, a key of `activations.ACTIVATIONS`, or what `activations.by_series`
+        made of it.
       filter_size: length of the filters along every axis.
       padding: "SAME" (zeros around), "CIRCULAR" or "VALID" (none).
       biases: whether there are b⁽ˡ⁾, one a channel, and c.
@@ -82,7 +83,7 @@ def convolutional(
 def _convolutional(
     shape: tuple[int, ...],
     channels: tuple[int, ...],
-    activation: str,
+    activation: str | Activation,
     size: int,
     padding: str,
     biases: bool,

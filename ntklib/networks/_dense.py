@@ -10,13 +10,13 @@ from ntklib import _arguments, _checks
 from ntklib.networks import _network, _neural_tangents
 from ntklib.networks._layers import Affine
 from ntklib.networks._network import Network
-from ntklib.networks.activations import named
+from ntklib.networks.activations import Activation, named
 
 
 def fully_connected(
     d: int,
     widths: Sequence[int],
-    activation: str = "erf",
+    activation: str | Activation = "erf",
     *,
     biases: bool = False,
     outputs: int | None = None,
@@ -31,7 +31,8 @@ def fully_connected(
     Args:
       d: input dimension m₀.
       widths: m₁, …, m_L.
-      activation: the name of ω, a key of `activations.ACTIVATIONS`.
+      activation: the name of ω, a key of `activations.ACTIVATIONS`, or what `activations.by_series`
+        made of it.
       biases: whether there are b⁽ˡ⁾ and c.
       outputs: None for the source's scalar f; else o, and v and c have a row for each output.
       dtype: of the parameters; JAX's default floating-point type if None.
@@ -58,7 +59,11 @@ def fully_connected(
 
 @_network.made_by
 def _fully_connected(
-    sizes: tuple[int, ...], activation: str, biases: bool, readout: tuple[int, ...], dtype: Any
+    sizes: tuple[int, ...],
+    activation: str | Activation,
+    biases: bool,
+    readout: tuple[int, ...],
+    dtype: Any,
 ) -> Network:
     omega = named(activation)
     shapes = [*zip(sizes[1:], sizes[:-1], strict=True), (*readout, sizes[-1])]
@@ -83,7 +88,7 @@ def residual(
     d: int,
     width: int,
     depth: int,
-    activation: str = "tanh",
+    activation: str | Activation = "tanh",
     *,
     biases: bool = False,
     outputs: int | None = None,
@@ -100,7 +105,7 @@ def residual(
       d: input dimension.
       width: m, of all layers.
       depth: L, at least 1.
-      activation: the name of an odd ω: "erf" or "tanh".
+      activation: an odd ω: "erf", "tanh", or what `activations.by_series` made of one.
       biases: whether there are b⁽ˡ⁾ and c.
       outputs: None for a scalar f, else the number of outputs.
       dtype: of the parameters; JAX's default floating-point type if None.
@@ -137,7 +142,7 @@ def _residual(
     d: int,
     m: int,
     depth: int,
-    activation: str,
+    activation: str | Activation,
     biases: bool,
     readout: tuple[int, ...],
     dtype: Any,

@@ -14,6 +14,7 @@ plane.
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +43,7 @@ Gram matrices of 2000 points took 0.4 s on two CPU cores with 16, 1.0 s with 8 a
 blocks of rows saved memory, not time."""
 
 
-def moments(function: Callable[[Array], Array]) -> tuple[Moment, Moment]:
+def moments(function: Callable[[Array], Array], corner: float = 0.0) -> tuple[Moment, Moment]:
     r"""The moments E[ω(u)ω(v)] and E[ω'(u)ω'(v)] as functions of (c, s, r).
 
     Both are scalar functions in plain JAX, the `nngp_fn` and `d_nngp_fn` of
@@ -61,17 +62,94 @@ def moments(function: Callable[[Array], Array]) -> tuple[Moment, Moment]:
     of the two variances is small. Single precision adds its rounding. Without variance u = 0, so
     that s = 0 is allowed; only there the derivative by s is NaN.
 
+    A corner at 0 is a multiple b of ReLU's, whose coefficients are known, as is the sum of their
+    squares: $\sum_k (g_k + b_k)(g'_k + b'_k)\rho^k = \sum_k (g_kg'_k + g_kb'_k + b_kg'_k)\rho^k
+    + b^2\sqrt{sr}\,E[\mathrm{relu}(z)\,\mathrm{relu}(z')]$ converges as the series of the
+    smooth part g does. Near ρ = ±1 its derivative knows the angle to √ε only.
+
     Args:
-      function: ω, elementwise, analytic near the real axis and of at most polynomial growth.
+      function: ω, elementwise, analytic near the real axis but for the corner, and of at most
+        polynomial growth.
+      corner: b, by how much ω' jumps at 0.
 
     Returns:
       The functions (c, s, r) ↦ E[ω(u)ω(v)] and (c, s, r) ↦ E[ω'(u)ω'(v)] of the covariance c and
       the variances s, r ≥ 0, of one floating-point type, which is the result's.
     """
-    return _moment(function), _moment(jax.vmap(jax.grad(function)))
+    smooth, slope = without_corner(function, corner)
+    return _moment(smooth, corner, _RELU), _moment(slope, corner, _STEP)
 
 
-def _moment(function: Callable[[Array], Array]) -> Moment:
+def without_corner(
+    function: Callable[[Array], Array], corner: float
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Returns g = ω − b·relu and its derivative."""
+    if not corner:
+        return function, jax.vmap(jax.grad(function))
+
+    def smooth(u: Array) -> Array:
+        return function(u) - corner * jax.nn.relu(u)
+
+    def slope(u: Array) -> Array:
+        # At 0 itself ω and ReLU may have any derivative between those of both sides.
+        beside = jnp.where(u == 0, float(np.finfo(u.dtype).tiny), u)
+        return jax.vmap(jax.grad(smooth))(beside)
+
+    return smooth, slope
+
+
+@dataclass(frozen=True)
+class _Part:
+    """ReLU or its derivative h, with h(√s z) = √sᵈ h(z).
+
+    Attributes:
+      degree: d.
+      coefficients: of h in the he_k, shape (TERMS,).
+      product: ρ ↦ E[h(z)h(z')].
+    """
+
+    degree: int
+    coefficients: np.ndarray
+    product: Callable[[Array], Array]
+
+
+def _relu() -> np.ndarray:
+    """1/√(2π), 1/2, then (−1)^{k/2−1} (k − 3)!!/√(2π k!) for even k: E[relu(z) he_k(z)]."""
+    found = np.zeros(TERMS + 1)
+    found[:3] = 1 / math.sqrt(2 * math.pi), 1 / 2, 1 / math.sqrt(4 * math.pi)
+    for k in range(2, TERMS - 1, 2):
+        found[k + 2] = -found[k] * (k - 1) / math.sqrt((k + 1) * (k + 2))
+    return found
+
+
+def _angle_from_opposite(rho: Array) -> Array:
+    """Returns π − arccos ρ, with derivative 0 at the ends, where it has none."""
+    inside = jnp.abs(rho) < 1
+    return math.pi / 2 + jnp.where(inside, jnp.arcsin(jnp.where(inside, rho, 0)), rho * math.pi / 2)
+
+
+@jax.custom_jvp
+def _relu_product(rho: Array) -> Array:
+    sine = jnp.sqrt((1 - rho) * (1 + rho))
+    return (sine + rho * _angle_from_opposite(rho)) / (2 * math.pi)
+
+
+@_relu_product.defjvp
+def _relu_product_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (rho,), (rho_dot,) = primals, tangents
+    return _relu_product(rho), _step_product(rho) * rho_dot
+
+
+def _step_product(rho: Array) -> Array:
+    return _angle_from_opposite(rho) / (2 * math.pi)
+
+
+_RELU = _Part(1, _relu()[:TERMS], _relu_product)
+# relu' = step, and the k-th coefficient of a derivative is √(k + 1) times the next one.
+_STEP = _Part(0, np.sqrt(np.arange(1, TERMS + 1)) * _relu()[1:], _step_product)
+
+
+def _moment(function: Callable[[Array], Array], corner: float, part: _Part) -> Moment:
     def moment(c: Float[Array, ""], s: Float[Array, ""], r: Float[Array, ""]) -> Float[Array, ""]:
         root_s, root_r = jnp.sqrt(s), jnp.sqrt(r)
         # Without variance there is no correlation, and of the series only the first term is left.
@@ -80,14 +158,22 @@ def _moment(function: Callable[[Array], Array]) -> Moment:
         rho = jnp.where(constant, 0, c / jnp.where(constant, 1, deviation))
         # Rounding may lead out of [−1, 1].
         rho = jnp.clip(rho, -1, 1)
+        weights = [corner * root**part.degree for root in (root_s, root_r)] if corner else []
 
-        def horner(total: Array, factors: tuple[Array, Array]) -> tuple[Array, None]:
-            a, b = factors
-            return total * rho + a * b, None
+        def horner(total: Array, factors: tuple[Array, ...]) -> tuple[Array, None]:
+            a, b, *relus = factors
+            term = a * b
+            for h in relus:  # with a corner there is one
+                term += h * (weights[0] * b + weights[1] * a)
+            return total * rho + term, None
 
-        pairs = _coefficients(function, root_s), _coefficients(function, root_r)
-        total, _ = jax.lax.scan(horner, jnp.zeros_like(rho), pairs, reverse=True, unroll=UNROLL)
-        return total
+        series = [_coefficients(function, root) for root in (root_s, root_r)]
+        if corner:
+            series.append(jnp.asarray(part.coefficients, rho.dtype))
+        total, _ = jax.lax.scan(
+            horner, jnp.zeros_like(rho), tuple(series), reverse=True, unroll=UNROLL
+        )
+        return total + weights[0] * weights[1] * part.product(rho) if corner else total
 
     return moment
 
@@ -101,24 +187,27 @@ def _coefficients(
     return jnp.matmul(table, values, precision=jax.lax.Precision.HIGHEST)
 
 
-def squares(function: Callable[[Array], Array], deviation: float) -> tuple[np.ndarray, float]:
+def squares(
+    function: Callable[[Array], Array], deviation: float, name: str = "activation"
+) -> tuple[np.ndarray, float]:
     r"""The a_k(s)² for k < TERMS at √s = deviation, and E[ω(√s z)²], which is their sum if all.
 
     Args:
       function: ω, elementwise, as for `moments`.
       deviation: √s.
+      name: of the argument that ω was.
 
     Returns:
       The squares, shape (TERMS,), and the mean.
     """
     nodes, table = _rule()
-    values = np.asarray(_calls.array("activation", function(jnp.asarray(deviation * nodes))))
+    values = np.asarray(_calls.array(name, function(jnp.asarray(deviation * nodes))))
     if values.shape != nodes.shape:
         raise ValueError(
-            f"activation must return one number for each it is given, shape {nodes.shape}, but "
+            f"{name} must return one number for each it is given, shape {nodes.shape}, but "
             f"returns shape {values.shape}."
         )
-    values = np.asarray(_checks.real_array("activation(u)", values))
+    values = np.asarray(_checks.real_array(f"{name}(u)", values))
     return (table @ values) ** 2, float(table[0] @ values**2)
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 from ntklib import _arguments, _checks
 from ntklib.networks import _layers
 from ntklib.networks._layers import Affine
-from ntklib.networks.activations import named
+from ntklib.networks.activations import Activation, named
 
 Apply = Callable[[PyTree, Float[Array, "n d"]], Float[Array, "n *o"]]
 Forward = Callable[[PyTree, Float[Array, "n d"], Affine], Float[Array, "n *o"]]
@@ -161,7 +161,7 @@ class _Limit:
     """An analytic kernel by what it is built of, which can be pickled, as a closure can not."""
 
     build: Callable[..., Kernel]
-    activation: str
+    activation: str | Activation
     depth: int
     biases: bool
     form: tuple[tuple[str, Any], ...]
@@ -180,13 +180,17 @@ def _built(kernel: _Limit) -> Kernel:
 
 @functools.cache
 def analytic(
-    build: Callable[..., Kernel], activation: str, depth: int, biases: bool, **form: Any
+    build: Callable[..., Kernel],
+    activation: str | Activation,
+    depth: int,
+    biases: bool,
+    **form: Any,
 ) -> Kernel:
     """The analytic kernel, built at its first use: it doesn't depend on the widths."""
     return _Limit(build, activation, depth, biases, tuple(form.items()))
 
 
-def title(kind: str, sizes: Sequence[int], activation: str, biases: bool) -> str:
+def title(kind: str, sizes: Sequence[int], activation: str | Activation, biases: bool) -> str:
     """Returns a network's name."""
     return f"{kind} {'×'.join(map(str, sizes))}, {activation}{', biases' if biases else ''}"
 
