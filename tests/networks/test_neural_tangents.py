@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from cases import points
 from places import ROOT
@@ -113,3 +114,18 @@ def test_one_module_imports_it() -> None:
     assert {name for name, source in sources.items() if pattern.search(source)} == {
         "_neural_tangents.py"
     }
+
+
+def test_neural_tangents_divides_by_the_outputs() -> None:
+    """What the book's page for those who come from there says of `empirical_ntk_fn`."""
+    nt = _neural_tangents.load()
+    network = networks.fully_connected(3, (5,), "erf", outputs=4)
+    x, params = jnp.asarray(points(6)), network.init(jax.random.key(0))
+    traced = nt.empirical_ntk_fn(lambda theta, x: network.apply(theta, x))(x, None, params)
+    ours = kernels.empirical(network, params, x)
+    np.testing.assert_allclose(traced, jnp.trace(ours, axis1=2, axis2=3) / 4, rtol=1e-12)
+    scalar = networks.fully_connected(3, (5,), "erf")
+    start = scalar.init(jax.random.key(0))
+    alone = nt.empirical_ntk_fn(lambda theta, x: scalar.apply(theta, x))(x, None, start)
+    own = kernels.empirical(scalar, start, x)
+    np.testing.assert_allclose(alone, jnp.trace(own) / 6, rtol=1e-12)  # the points as outputs
