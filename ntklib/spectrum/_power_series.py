@@ -67,6 +67,34 @@ class PowerSeries:
         moments = np.exp(np.where(there, logs, -np.inf))
         return jnp.asarray(moments @ np.asarray(self.coefficients))
 
+    def cube_eigenvalues(self, d: int, most: int) -> Float[Array, " degrees"]:
+        r"""Returns the eigenvalues on the uniform cube {±1/√d}ᵈ, by degree of the parities.
+
+        On the cube the eigenfunctions are the products of k of the signs (Yang and Salman 2019),
+        with $\mu_k = \sum_p \kappa_p\,E[t^p\varepsilon_1\cdots\varepsilon_k]$, t the mean of d
+        independent signs ε. Written out in one factor t, the moments are $M_{p,k} = \frac kd
+        M_{p-1,k-1} + \frac{d-k}d M_{p-1,k+1}$: all terms are positive here, too.
+
+        Args:
+          d: dimension of the cube.
+          most: the highest degree, at most d and less than the number of coefficients.
+
+        Returns:
+          μ₀, …, μ_most, shape (most + 1,), of the multiplicities $\binom dk$.
+        """
+        d = _checks.whole_number("d", d, least=1)
+        terms = len(self.coefficients)
+        most = _checks.whole_number("most", most, least=0, most=min(d, terms - 1))
+        k = np.arange(d + 1)
+        moments = np.zeros(d + 2)
+        moments[0] = 1
+        total = np.zeros(d + 1)
+        for coefficient in np.asarray(self.coefficients):
+            total += coefficient * moments[:-1]
+            lower, higher = np.append(0.0, moments[:-2]), moments[1:]
+            moments = np.append((k * lower + (d - k) * higher) / d, 0.0)
+        return jnp.asarray(total[: most + 1])
+
 
 def power_series(
     activation: str | Callable[[Array], Array],
@@ -95,9 +123,10 @@ def power_series(
       later: σ_w², which a later layer of width m divides by m, and σ_b².
 
     Returns:
-      The series: `coefficients`, `diagonal`, `shares()`, `eigenvalues(d, most)`, and the kernel
-      itself, as a function of two sets of points. That of this library's networks on the unit
-      sphere of ℝᵈ has `first=(1 / d, b)` and `later=(1, b)`, b = 1 with biases and 0 without.
+      The series: `coefficients`, `diagonal`, `shares()`, `eigenvalues(d, most)` on spheres,
+      `cube_eigenvalues(d, most)`, and the kernel as a function of two sets of points. That of
+      this library's networks on the unit sphere of ℝᵈ has `first=(1 / d, b)` and
+      `later=(1, b)`, b = 1 with biases and 0 without.
 
     Raises:
       ValueError: the Hermite series of an ω that was passed leaves out more than 10⁻⁸ of

@@ -277,6 +277,16 @@ COMPARISONS = (
         ),
     ),
     false(
+        "a cube has a dimension more than it says",
+        "15-spherical-harmonics",
+        "comparison.yang-cube",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "(k * lower + (d - k) * higher) / d, 0.0)",
+            "(k * lower + (d - k) * higher) / (d + 1), 0.0)",
+        ),
+    ),
+    false(
         "the sampler misses a twentieth of the circle",
         "16-underparameterized",
         "comparison.underparameterized-sample",
