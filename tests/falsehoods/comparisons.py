@@ -227,6 +227,12 @@ COMPARISONS = (
         ("*", 'bc_type="natural"', 'bc_type="not-a-knot"'),
     ),
     false(
+        "more than half of each cluster's labels are wrong",
+        "14-training-set",
+        "comparison.li-labels",
+        ("*", "groups, flipped_share = 4, 0.25", "groups, flipped_share = 4, 0.55"),
+    ),
+    false(
         "the degrees are in another order",
         "15-spherical-harmonics",
         "comparison.cao-order",
