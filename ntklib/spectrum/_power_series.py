@@ -21,11 +21,11 @@ LEFT_OUT = 1e-8
 
 @dataclass(frozen=True)
 class PowerSeries:
-    r"""A kernel $K(x, x') = \sum_p \kappa_p\langle x, x'\rangle^p$ on the unit sphere.
+    r"""A kernel $K(x, x') = \sum_p \gamma_p\langle x, x'\rangle^p$ on the unit sphere.
 
     Attributes:
-      coefficients: κ_p ≥ 0 for p < P, shape (P,).
-      diagonal: $K(x, x) = \sum_p \kappa_p$ over all p, those that are left out as well.
+      coefficients: γ_p ≥ 0 for p < P, shape (P,).
+      diagonal: $K(x, x) = \sum_p \gamma_p$ over all p, those that are left out as well.
     """
 
     coefficients: Float[Array, " p"]
@@ -36,16 +36,16 @@ class PowerSeries:
         return jnp.polyval(self.coefficients[::-1], x1 @ x2.T)
 
     def shares(self) -> Float[Array, " p"]:
-        r"""Returns what the first terms carry, $\sum_{q\le p}\kappa_q / K(x, x)$, shape (P,)."""
+        r"""Returns what the first terms carry, $\sum_{q\le p}\gamma_q / K(x, x)$, shape (P,)."""
         return jnp.cumsum(self.coefficients) / self.diagonal
 
     def eigenvalues(self, d: int, most: int) -> Float[Array, " degrees"]:
         r"""Returns the eigenvalues on the uniform sphere S^{d−1} by degree, as `funk_hecke` does.
 
         $\sigma_k = \frac{\Gamma(d/2)}{2^k\sqrt\pi}\sum_{p \ge k,\; p-k\text{ even}}
-        \frac{p!}{(p-k)!}\,\frac{\Gamma(\frac{p-k+1}{2})}{\Gamma(\frac{p+k+d}{2})}\,\kappa_p$,
+        \frac{p!}{(p-k)!}\,\frac{\Gamma(\frac{p-k+1}{2})}{\Gamma(\frac{p+k+d}{2})}\,\gamma_p$,
         the integral of tᵖP_k(t) by Rodrigues' formula. All terms are positive, so small
-        eigenvalues are as precise as large ones, relative to themselves, as far as the κ_p are;
+        eigenvalues are as precise as large ones, relative to themselves, as far as the γ_p are;
         what is left out makes them too small.
 
         Args:
@@ -67,6 +67,34 @@ class PowerSeries:
         moments = np.exp(np.where(there, logs, -np.inf))
         return jnp.asarray(moments @ np.asarray(self.coefficients))
 
+    def cube_eigenvalues(self, d: int, most: int) -> Float[Array, " degrees"]:
+        r"""Returns the eigenvalues on the uniform cube {±1/√d}ᵈ, by degree of the parities.
+
+        On the cube the eigenfunctions are the products of k of the signs (Yang and Salman 2019),
+        with $\mu_k = \sum_p \gamma_p\,E[t^p\varepsilon_1\cdots\varepsilon_k]$, t the mean of d
+        independent signs ε. Written out in one factor t, the moments are $M_{p,k} = \frac kd
+        M_{p-1,k-1} + \frac{d-k}d M_{p-1,k+1}$: all terms are positive here, too.
+
+        Args:
+          d: dimension of the cube.
+          most: the highest degree, at most d and less than the number of coefficients.
+
+        Returns:
+          μ₀, …, μ_most, shape (most + 1,), of the multiplicities $\binom dk$.
+        """
+        d = _checks.whole_number("d", d, least=1)
+        terms = len(self.coefficients)
+        most = _checks.whole_number("most", most, least=0, most=min(d, terms - 1))
+        k = np.arange(d + 1)
+        moments = np.zeros(d + 2)
+        moments[0] = 1
+        total = np.zeros(d + 1)
+        for coefficient in np.asarray(self.coefficients):
+            total += coefficient * moments[:-1]
+            lower, higher = np.append(0.0, moments[:-2]), moments[1:]
+            moments = np.append((k * lower + (d - k) * higher) / d, 0.0)
+        return jnp.asarray(total[: most + 1])
+
 
 def power_series(
     activation: str | Callable[[Array], Array],
@@ -81,9 +109,10 @@ def power_series(
     Murray, Jin, Bowman and Montúfar 2023: with the Hermite coefficients $a_k$ of an activation
     $\omega(\sqrt s\,z)$, s the variance of a layer's inputs, $F(\rho) = \sum_k a_k^2\rho^k$ and
     $\dot F(\rho) = \frac1s\sum_k (k+1)\,a_{k+1}^2\,\rho^k$, the series
-    $\Sigma_l = \sigma_w^2\,F(\Sigma_{l-1}/s) + \sigma_b^2$ and
-    $\Theta_l = \Sigma_l + \sigma_w^2\,\dot F(\Sigma_{l-1}/s)\,\Theta_{l-1}$ in t = ⟨x, x'⟩, which
-    begin with $\Sigma_0 = \Theta_0 = \gamma_w^2 t + \gamma_b^2$, end with $K^\infty = \Theta_L$.
+    $\Sigma_l = w\,F(\Sigma_{l-1}/s) + b$ and
+    $\Theta_l = \Sigma_l + w\,\dot F(\Sigma_{l-1}/s)\,\Theta_{l-1}$ in t = ⟨x, x'⟩, which begin with
+    $\Sigma_0 = \Theta_0 = w_1 t + b_1$ and variances w, b of weights and biases, end with
+    $K^\infty = \Theta_L$, whose coefficients are the γ_p.
     No coefficient is negative.
 
     Args:
@@ -91,13 +120,14 @@ def power_series(
         analytic near the real axis.
       depth: L, the number of hidden layers.
       terms: P, at most 511.
-      first: the variances γ_w² of a weight of the first layer and γ_b² of its biases.
-      later: σ_w², which a later layer of width m divides by m, and σ_b².
+      first: the variances w₁ of a weight of the first layer and b₁ of its biases.
+      later: w, which a later layer divides by the number of its inputs, and b.
 
     Returns:
-      The series: `coefficients`, `diagonal`, `shares()`, `eigenvalues(d, most)`, and the kernel
-      itself, as a function of two sets of points. That of this library's networks on the unit
-      sphere of ℝᵈ has `first=(1 / d, b)` and `later=(1, b)`, b = 1 with biases and 0 without.
+      The series: `coefficients`, `diagonal`, `shares()`, `eigenvalues(d, most)` on spheres,
+      `cube_eigenvalues(d, most)`, and the kernel as a function of two sets of points. That of
+      this library's networks on the unit sphere of ℝᵈ has `first=(1 / d, b)` and
+      `later=(1, b)`, b = 1 with biases and 0 without.
 
     Raises:
       ValueError: the Hermite series of an ω that was passed leaves out more than 10⁻⁸ of

@@ -16,7 +16,7 @@ SYMBOLS = {
     "p": "p",
     "T": "T",
     "sigma": r"\sigma_k",
-    "gap": r"(\sigma_k-\sigma_{k+1})",
+    "gap": r"\delta_k",
     "n": "n",
     "lambda_0": r"\lambda_0",
     "epsilon": r"\epsilon",
@@ -35,10 +35,10 @@ class Growth:
 
     Attributes:
       terms: one or more products $\prod_i x_i^{a_i}$, each as {variable: exponent}, with the
-        variables T, epsilon, n, p, sigma (σ_k), gap (σ_k − σ_{k+1}), k, M (the largest of |φ_i|,
-        i ≤ k) and lambda_0 (the least eigenvalue of the Gram matrix, not divided by n). A product
-        of nothing, {}, is a constant: with logarithms a power of them alone. No terms at all for
-        a polynomial that the source leaves open.
+        variables T, epsilon, n, p, sigma (σ_k), gap (δ_k = σ_k − σ_{k+1}), k, M (the largest of
+        |φ_i|, i ≤ k) and lambda_0 (the least eigenvalue of the Gram matrix, not divided by n). A
+        product of nothing, {}, is a constant: with logarithms a power of them alone. No terms at
+        all for a polynomial that the source leaves open.
       polynomial: the variable of such a polynomial; empty otherwise.
       logarithms: whether logarithms are hidden as well as constants, that is Ω̃ for Ω.
     """
@@ -111,8 +111,17 @@ class Growth:
         elif len(self.terms) == 1:
             inside = _product(self.terms[0])
         else:
-            parts = ", ".join(_product(term, fraction=False) for term in self.terms)
+            first, *others = self.terms
+            common = {
+                name: first[name]
+                for name in BELOW
+                if first.get(name, 0) < 0 and all(first[name] == each.get(name) for each in others)
+            }
+            terms = ({k: v for k, v in term.items() if k not in common} for term in self.terms)
+            parts = ", ".join(_product(term, fraction=False) for term in terms)
             inside = rf"\max\{{{parts}\}}"
+            if common:
+                inside += "/" + _product({name: -power for name, power in common.items()})
         order = r"\tilde\Omega" if self.logarithms else r"\Omega"
         return f"{order}({inside})"
 

@@ -96,11 +96,7 @@ class Requirements:
             return "; ".join(
                 (
                     "not stated" if growth is None else f"${growth.latex()}$",
-                    *(
-                        f"{work}: ${beyond.latex()}$ †"
-                        for work, beyond in own
-                        if beyond is not None
-                    ),
+                    *(f"{work}: ${beyond.latex()}$†" for work, beyond in own if beyond is not None),
                 )
             )
 

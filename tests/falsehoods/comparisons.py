@@ -227,6 +227,12 @@ COMPARISONS = (
         ("*", 'bc_type="natural"', 'bc_type="not-a-knot"'),
     ),
     false(
+        "more than half of each cluster's labels are wrong",
+        "14-training-set",
+        "comparison.li-labels",
+        ("*", "groups, flipped_share = 4, 0.25", "groups, flipped_share = 4, 0.55"),
+    ),
+    false(
         "the degrees are in another order",
         "15-spherical-harmonics",
         "comparison.cao-order",
@@ -274,6 +280,16 @@ COMPARISONS = (
             "ntklib/spectrum/_power_series.py",
             "gammaln(d / 2) - gammaln((p + k + d) / 2)",
             "gammaln((d + 1) / 2) - gammaln((p + k + d + 1) / 2)",
+        ),
+    ),
+    false(
+        "a cube has a dimension more than it says",
+        "15-spherical-harmonics",
+        "comparison.yang-cube",
+        (
+            "ntklib/spectrum/_power_series.py",
+            "(k * lower + (d - k) * higher) / d, 0.0)",
+            "(k * lower + (d - k) * higher) / (d + 1), 0.0)",
         ),
     ),
     false(

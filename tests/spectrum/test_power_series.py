@@ -103,6 +103,29 @@ def test_a_power_has_the_moments_of_its_integral(d: int) -> None:
         )
 
 
+@pytest.mark.parametrize("activation", ["relu", "softplus"])
+def test_parities_are_eigenfunctions_on_the_cube(activation: str) -> None:
+    d = 7
+    series = spectrum.power_series(activation, 2, first=(0.5, 0.2))
+    signs = 1 - 2 * (np.arange(2**d)[:, None] >> np.arange(d) & 1)
+    gram = np.asarray(series(jnp.asarray(signs / d**0.5), jnp.asarray(signs / d**0.5))) / 2**d
+    found = series.cube_eigenvalues(d, d)
+    assert found.shape == (d + 1,)
+    for k in range(d + 1):
+        parity = signs[:, :k].prod(axis=1)
+        np.testing.assert_allclose(gram @ parity, float(found[k]) * parity, atol=1e-13)
+    by_multiplicity = float(comb(d, np.arange(d + 1)) @ np.asarray(found))
+    assert by_multiplicity == pytest.approx(float(series.coefficients.sum()), rel=1e-12)
+
+
+def test_in_high_dimension_cube_and_sphere_agree() -> None:
+    """To k(k − 1)/d, since the leading moments are k!/dᵏ and k!/(d(d + 2)…(d + 2k − 2))."""
+    series = spectrum.power_series("tanh", first=(1.0, 1.0), later=(1.0, 1.0))
+    d, k = 10_000, np.arange(2, 6)
+    ratio = np.asarray(series.cube_eigenvalues(d, 5)) / np.asarray(series.eigenvalues(d, 5))
+    np.testing.assert_allclose((ratio[2:] - 1) * d / (k * (k - 1)), 1.0, atol=5e-3)
+
+
 def test_scaled_inputs_scale_the_powers() -> None:
     """ReLU is homogeneous: without biases, inputs of variance s have s times the kernel."""
     one, four = (spectrum.power_series("relu", 2, first=(s, 0.0), terms=20) for s in (1.0, 4.0))
@@ -139,3 +162,8 @@ def test_wrong_arguments_are_refused() -> None:
         series.eigenvalues(3, 4)
     with refused("d must be"):
         series.eigenvalues(1, 2)
+    for d, most in ((2, 3), (9, 4)):
+        with refused("most must be"):
+            series.cube_eigenvalues(d, most)
+    with refused("d must be"):
+        series.cube_eigenvalues(0, 0)

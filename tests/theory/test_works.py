@@ -107,8 +107,7 @@ def test_the_cutoff_row_says_which_term_is_larger() -> None:
     row = theory.requirements["cutoff"]
     assert row.width.latex() == r"\Omega(\max\{\sigma_k^{-14}, \epsilon^{-6}\})"
     assert growth_of("cutoff.0", "samples").latex() == (
-        r"\tilde\Omega(\max\{(\sigma_k-\sigma_{k+1})^{-2}\,\epsilon^{-2}, "
-        r"M^{4}\,k^{2}\,\epsilon^{-2}\})"
+        r"\tilde\Omega(\max\{\delta_k^{-2}, M^{4}\,k^{2}\}/\epsilon^{2})"
     )
     assert row.samples is None
     with refused("two terms are equal at this point"):
@@ -218,7 +217,7 @@ def test_every_row_is_in_the_table_with_its_formulas() -> None:
             assert own.theorem
             assert (own.width is None) != (own.samples is None)
             for size, column in ((own.width, widths), (own.samples, sizes)):
-                column += [] if size is None else [f"{own.work}: {formula.format(size.latex())} †"]
+                column += [] if size is None else [f"{own.work}: {formula.format(size.latex())}†"]
         assert found[2] == "; ".join(widths)
         assert found[3] == "; ".join(sizes)
         assert ("on " + row.where in found[1]) == bool(row.where)
