@@ -7,6 +7,7 @@
   written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - Chapters have their numbers in the menu and before their titles.
+- Code that is plumbing is folded, under a line that says what it does.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
@@ -37,6 +38,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         codelinks,
         costs,
         execution,
+        folding,
         livepage,
         numbering,
         onefile,
@@ -75,6 +77,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("builder-inited", onefile.share_handlers)
     app.connect("env-before-read-docs", running.run_stale)
     app.connect("source-read", execution.set_scale)
+    app.connect("source-read", folding.fold)
     # Sphinx notes titles at priority 500.
     app.connect("doctree-read", numbering.number_heading, priority=900)
     # Before and after napoleon, whose priority is 500.

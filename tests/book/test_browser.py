@@ -72,6 +72,16 @@ FAULTS = {
         "<output data-id=",
         "its <output> doesn't say so",
     ),
+    "cut off code": (
+        HEAD,
+        "<style>.cell_input pre {font-size: 3rem !important}</style></head>",
+        "of code is cut off; let its letters be smaller",
+    ),
+    "nameless fold": (
+        '<details class="admonition hide above-input">\n<summary>',
+        '<details class="admonition hide above-input">\n<summary aria-label="x">',
+        "1 folded cells don't say what is in them",
+    ),
     "no dark theme": (
         HEAD,
         "<style>body {background: white !important}</style></head>",
