@@ -13,6 +13,7 @@
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
 - A page can train a network while it is read (`{live}`, `{preset}`).
+- A reader can write a prediction down where a chapter asks for one, before looking.
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
 """
@@ -42,6 +43,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         livepage,
         numbering,
         onefile,
+        predicting,
         recorded,
         repository,
         running,
@@ -90,6 +92,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", recorded.fill_figures)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
+    app.connect("doctree-resolved", predicting.offer_fields)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)

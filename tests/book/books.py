@@ -48,6 +48,8 @@ Prove {prf:ref}`theorem-page`.
 Prove it again.
 ```
 
+**Predict before you look.** Will $r_t$ fall?
+
 ![A point.](point.png)
 
 ```{bibliography}
