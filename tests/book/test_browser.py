@@ -199,6 +199,24 @@ def test_links_that_lead_nowhere_are_found(built: Book) -> None:
 
 
 @needs_chromium
+def test_paper_has_what_is_folded_but_for_plumbing(built: Book, chromium: Browser) -> None:
+    page = built.html("chapters/page")
+    assert page.count("<details") >= 2
+    solution = "<details class='solution'><summary>Solution</summary>So it is.</details>"
+    path = built.site.resolve() / "chapters" / "planted.html"
+    path.write_text(page.replace("<p>Prove it again.", f"{solution}<p>Prove it again."))
+    with browser.visit(chromium) as opened:
+        opened.goto(path.as_uri())
+        opened.evaluate(pdf.UNFOLD)
+        opened.emulate_media(media="print")
+        assert opened.get_by_text("So it is.").is_visible()
+        folded = opened.locator(".cell details").all()
+        assert folded
+        assert not any(each.is_visible() for each in folded)
+    path.unlink()
+
+
+@needs_chromium
 def test_search_works_from_files(built: Book, chromium: Browser) -> None:
     assert browser.search(chromium, built.site, "prove again", "chapters/page") == []
     (problem,) = browser.search(chromium, built.site, "eigenfunctions", "chapters/page")
