@@ -3,12 +3,14 @@
 `make browser-test` runs the same checks on every page of the book in `_build/html`.
 """
 
+import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import browser
 import markup
+import numpy as np
 import pytest
 from books import Book
 from places import ROOT
@@ -214,6 +216,25 @@ def test_paper_has_what_is_folded_but_for_plumbing(built: Book, chromium: Browse
         assert folded
         assert not any(each.is_visible() for each in folded)
     path.unlink()
+
+
+@needs_chromium
+def test_the_data_of_a_figure_with_a_slider_can_be_had(built: Book, chromium: Browser) -> None:
+    with browser.visit(chromium) as opened:
+        opened.goto((built.site.resolve() / "chapters" / "page.html").as_uri())
+        with opened.expect_download() as asked:
+            opened.get_by_role("button", name="Data as CSV").click()
+        text = Path(asked.value.path()).read_text(encoding="utf-8")
+        figure = opened.locator("[data-ntklib-plotly]").get_attribute("id")
+    lines = text.splitlines()
+    said, table = lines[:4], list(csv.DictReader(lines[4:]))
+    assert "An exponential; it falls faster." in said[1]
+    assert said[2] == f"# page.html#{figure}"
+    assert {row["curve"] for row in table} == {"size"}
+    assert [row["rate"] for row in table] == [r for r in ("0.5", "1", "2") for _ in range(7)]
+    for row in table:
+        expected = np.exp(-float(row["rate"]) * float(row["x"]))
+        assert float(row["y"]) == pytest.approx(expected, rel=1e-3)
 
 
 @needs_chromium
