@@ -36,6 +36,45 @@
     return list;
   }
 
+  const quoted = (value) => `"${String(value).replace(/"/g, '""')}"`;
+
+  // All that a figure can show, with what it is and where it is from: a row a point of a curve, or of
+  // the edge of a band. A slider that a curve doesn't depend on is left empty.
+  function table(figure, content, sliders) {
+    const names = sliders.map((slider) => JSON.parse(slider.dataset.values));
+    const labels = sliders.map((slider) => slider.labels[0].textContent.split(": ")[0]);
+    const said = figure.querySelector(".live").getAttribute("aria-label");
+    const from = window.location.pathname.split("/").pop() + "#" + figure.id;
+    const lines = [document.title, said, from, "CC BY 4.0"].map((line) => "# " + line);
+    lines.push(["panel", "curve", "part", ...labels, "x", "y"].map(quoted).join(","));
+    for (const {trace, rows, strides} of content.traces) {
+      const panel = content.layout[trace.yaxis.replace("y", "yaxis")].title.text;
+      const part = trace.line.width === 0 ? "edge of the band" : "curve";
+      rows.forEach(function (row, index) {
+        const at = strides.map((stride, axis) =>
+          (stride ? names[axis][Math.floor(index / stride) % names[axis].length] : ""));
+        const first = [panel, trace.name, part, ...at].map(quoted);
+        row.forEach((y, i) => lines.push([...first, trace.x[i], y === null ? "" : y].join(",")));
+      });
+    }
+    return lines.join("\n") + "\n";
+  }
+
+  function offer(figure, content, sliders) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "data";
+    button.textContent = "Data as CSV";
+    button.addEventListener("click", function () {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(
+        new Blob([table(figure, content, sliders)], {type: "text/csv"}));
+      link.download = figure.id + ".csv";
+      link.click();
+    });
+    figure.append(button);
+  }
+
   function start(figure) {
     const content = JSON.parse(figure.querySelector("script").textContent);
     const plot = figure.querySelector(".live");
@@ -75,6 +114,7 @@
     Plotly.newPlot(plot, traces, layout,
       {responsive: true, displayModeBar: false, scrollZoom: false});
     sliders.forEach((slider) => slider.addEventListener("input", move));
+    offer(figure, content, sliders);
 
     function paint() {
       const {layout: colours, of} = theme(content.layout);

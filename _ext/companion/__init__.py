@@ -7,11 +7,13 @@
   written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - Chapters have their numbers in the menu and before their titles.
+- Code that is plumbing is folded, under a line that says what it does.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
 - A page can train a network while it is read (`{live}`, `{preset}`).
+- A reader can write a prediction down where a chapter asks for one, before looking.
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
 """
@@ -37,9 +39,11 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         codelinks,
         costs,
         execution,
+        folding,
         livepage,
         numbering,
         onefile,
+        predicting,
         recorded,
         repository,
         running,
@@ -75,6 +79,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("builder-inited", onefile.share_handlers)
     app.connect("env-before-read-docs", running.run_stale)
     app.connect("source-read", execution.set_scale)
+    app.connect("source-read", folding.fold)
     # Sphinx notes titles at priority 500.
     app.connect("doctree-read", numbering.number_heading, priority=900)
     # Before and after napoleon, whose priority is 500.
@@ -87,6 +92,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", recorded.fill_figures)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
+    app.connect("doctree-resolved", predicting.offer_fields)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)

@@ -47,6 +47,11 @@ def with_named_toggles(html: str) -> str:
     )
 
 
+def with_summaries(html: str) -> str:
+    """Lets what is folded be called what it says it is: myst-nb names all of it alike."""
+    return html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+
+
 def plain_title(title: str) -> str:
     r"""Returns a title without the marks of its formulas, as for the tab of a browser.
 
@@ -76,7 +81,8 @@ def mend(
 ) -> None:
     """Mends a page before it is written."""
     if "body" in context:
-        context["body"] = with_listed_references(with_each_id_once(context["body"]))
+        body = with_summaries(context["body"])
+        context["body"] = with_listed_references(with_each_id_once(body))
     if "title" in context:
         context["title"] = plain_title(context["title"])
         if FORMULA.search(context["title"]):

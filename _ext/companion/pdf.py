@@ -10,6 +10,10 @@ from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MINUTES = 10
+# On paper nothing can be unfolded. Code that is plumbing stays away, as the notebooks have it.
+UNFOLD = """() => {
+  for (const each of document.querySelectorAll("details:not(.cell details)")) each.open = true;
+}"""
 FOOTER = (
     '<div style="width:100%;font-size:8px;text-align:center"><span class="pageNumber"></span></div>'
 )
@@ -35,8 +39,7 @@ def print_page(browser: str, page: Path, target: Path) -> None:
         opened.set_default_timeout(MINUTES * 60_000)
         opened.goto(page.resolve().as_uri(), wait_until="load")
         opened.evaluate("MathJax.startup.promise")
-        # On paper nothing can be unfolded.
-        opened.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        opened.evaluate(UNFOLD)
         opened.pdf(
             path=target, format="A4", scale=0.8, print_background=True, outline=True, tagged=True,
             display_header_footer=True, header_template="<span></span>", footer_template=FOOTER,

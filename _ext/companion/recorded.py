@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from companion import glance
+from companion import glance, typeset
 from companion.execution import executed_notebook
 from companion.numbering import titled
 from companion.tables import table
@@ -180,6 +180,18 @@ def inline(text: str) -> list[nodes.Node]:
     ]
 
 
+def sentence(text: str) -> list[nodes.Node]:
+    """Returns a statement as docutils nodes, with formulas where it has them typed."""
+    found: list[nodes.Node] = []
+    for node in inline(text):
+        if isinstance(node, nodes.math):
+            found.append(node)
+            continue
+        for part, formula in typeset.pieces(node.astext()):
+            found.append(nodes.math(part, part) if formula else nodes.Text(part))
+    return found
+
+
 def bound(claim: Mapping[str, Any]) -> str:
     """Returns what a claim's number is held against."""
     if claim["relation"] == "explored":
@@ -211,7 +223,7 @@ def claim_row(claim: Mapping[str, Any], link: nodes.Node) -> list[list[nodes.Nod
     )
     measured = f"{shown(claim['measured'])} {bound(claim)}"
     texts = (
-        [[*inline(claim["statement"])], [*inline(claim["source"])]],
+        [sentence(claim["statement"]), [*inline(claim["source"])]],
         [[nodes.Text(measured)], [nodes.Text(f"spread {shown(claim['spread'])}")]],
         [[nodes.Text(shown(claim["effect"]))]],
         [[badge(claim["verdict"])], [*inline(claim["note"])]],

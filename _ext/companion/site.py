@@ -32,6 +32,7 @@ BROUGHT = {
         "live/live.css",
     ),
     "data-ntklib-claims": ("claims/filter.js",),
+    "data-ntklib-predict": ("prediction/prediction.js",),
 }
 """By an attribute of a page's own, the files of this folder that such pages alone load."""
 

@@ -4,6 +4,7 @@ import base64
 import copy
 import json
 import os
+import pprint
 import re
 import shutil
 import subprocess
@@ -47,6 +48,8 @@ Prove {prf:ref}`theorem-page`.
 Prove it again.
 ```
 
+**Predict before you look.** Will $r_t$ fall?
+
 ![A point.](point.png)
 
 ```{bibliography}
@@ -83,9 +86,10 @@ def record(claim: dict[str, Any]) -> str:
     markup = f"<div class='claim' id='recorded-{claim['id']}'>It <b>holds</b>.</div>"
     return (
         "from IPython.display import display\n"
-        f"claim = {claim!r}\n"
+        f"claim = {pprint.pformat(claim, width=80)}\n"
         "display({'application/vnd.ntklib.claim+json': claim,\n"
-        f"         'text/html': {markup!r}, 'text/plain': 'It holds.'}}, raw=True)"
+        f"         'text/html': {markup!r},\n"
+        "         'text/plain': 'It holds.'}, raw=True)"
     )
 
 

@@ -99,6 +99,14 @@ WIDTH = r"""() => {
     `${cut.slice(0, 3).map(name).join(", ")}.`);
   return found;
 }"""
+# Code of notebooks of which a part is beyond the edge, where there is room for all of it.
+CUT = """() => [...document.querySelectorAll(".cell_input pre")]
+  .filter((code) => !code.closest("details:not([open])"))
+  .filter((code) => code.scrollWidth > code.clientWidth + 1)
+  .map((code) => code.textContent.split("\\n").sort((a, b) => b.length - a.length)[0].trim())"""
+# What folds code, and what it says that it is.
+FOLDS = """() => [...document.querySelectorAll(".cell details > summary")]
+  .filter((line) => line.hasAttribute("aria-label") || !line.innerText.trim()).length"""
 # A slider's position, what its figure says beside it, and what the figure draws.
 STATE = f"""(slider) => {{
   const figure = slider.closest("[{PLOTLY_MARKER}]");
@@ -142,7 +150,13 @@ FEWER_TOKENS = """() => {
     code.replaceWith(copy);
   }
 }"""
-AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False, "iframes": False}
+# Older versions of axe leave out what they call experimental; newer ones have the rule below.
+AXE_OPTIONS = {
+    "resultTypes": ["violations"],
+    "preload": False,
+    "iframes": False,
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
 
 
 @dataclass
@@ -227,6 +241,17 @@ def images(page: Page) -> list[str]:
 def width(page: Page) -> list[str]:
     """Returns what is wider than the window, for a page that was opened on a phone."""
     return list(page.evaluate(WIDTH))
+
+
+def code(page: Page) -> list[str]:
+    """Returns lines of code that are cut off on a wide screen, and folds that don't say of what."""
+    found = [
+        f"the line “{line[:60]}…” of code is cut off; let its letters be smaller."
+        for line in page.evaluate(CUT)
+    ]
+    if count := page.evaluate(FOLDS):
+        found.append(f"{count} folded cells don't say what is in them; look at their summaries.")
+    return found
 
 
 def theme(page: Page, wanted: str) -> list[str]:
@@ -343,7 +368,7 @@ def look(browser: Browser, site: Path, path: Path, *, inspect: bool) -> list[str
             found = [*drawings(page), *formulas(page), *images(page), *width(page)]
             page.set_viewport_size(DESKTOP)
             page.wait_for_timeout(500)  # plotly fits its figures to the wider window
-            found += sliders(page)
+            found += [*sliders(page), *code(page)]
             if inspect:
                 page.evaluate(FEWER_TOKENS)
             for mode in ("light", "dark"):

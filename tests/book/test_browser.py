@@ -3,12 +3,14 @@
 `make browser-test` runs the same checks on every page of the book in `_build/html`.
 """
 
+import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import browser
 import markup
+import numpy as np
 import pytest
 from books import Book
 from places import ROOT
@@ -67,10 +69,25 @@ FAULTS = {
         '<p style="color:#bbb">Faint. ',
         "axe's rule color-contrast is broken in the light theme",
     ),
+    "misnamed button": (
+        "../_static/names.js",
+        "../_static/scrolling.js",
+        "axe's rule label-content-name-mismatch is broken in the light theme at 2 places",
+    ),
     "silent slider": (
         "<output id=",
         "<output data-id=",
         "its <output> doesn't say so",
+    ),
+    "cut off code": (
+        HEAD,
+        "<style>.cell_input pre {font-size: 3rem !important}</style></head>",
+        "of code is cut off; let its letters be smaller",
+    ),
+    "nameless fold": (
+        '<details class="admonition hide above-input">\n<summary>',
+        '<details class="admonition hide above-input">\n<summary aria-label="x">',
+        "1 folded cells don't say what is in them",
     ),
     "no dark theme": (
         HEAD,
@@ -181,6 +198,43 @@ def test_links_that_lead_nowhere_are_found(built: Book) -> None:
         assert len(said) == 1
         assert said[0].startswith("chapters/planted.html: ")
         assert message in said[0]
+
+
+@needs_chromium
+def test_paper_has_what_is_folded_but_for_plumbing(built: Book, chromium: Browser) -> None:
+    page = built.html("chapters/page")
+    assert page.count("<details") >= 2
+    solution = "<details class='solution'><summary>Solution</summary>So it is.</details>"
+    path = built.site.resolve() / "chapters" / "planted.html"
+    path.write_text(page.replace("<p>Prove it again.", f"{solution}<p>Prove it again."))
+    with browser.visit(chromium) as opened:
+        opened.goto(path.as_uri())
+        opened.evaluate(pdf.UNFOLD)
+        opened.emulate_media(media="print")
+        assert opened.get_by_text("So it is.").is_visible()
+        folded = opened.locator(".cell details").all()
+        assert folded
+        assert not any(each.is_visible() for each in folded)
+    path.unlink()
+
+
+@needs_chromium
+def test_the_data_of_a_figure_with_a_slider_can_be_had(built: Book, chromium: Browser) -> None:
+    with browser.visit(chromium) as opened:
+        opened.goto((built.site.resolve() / "chapters" / "page.html").as_uri())
+        with opened.expect_download() as asked:
+            opened.get_by_role("button", name="Data as CSV").click()
+        text = Path(asked.value.path()).read_text(encoding="utf-8")
+        figure = opened.locator("[data-ntklib-plotly]").get_attribute("id")
+    lines = text.splitlines()
+    said, table = lines[:4], list(csv.DictReader(lines[4:]))
+    assert "An exponential; it falls faster." in said[1]
+    assert said[2] == f"# page.html#{figure}"
+    assert {row["curve"] for row in table} == {"size"}
+    assert [row["rate"] for row in table] == [r for r in ("0.5", "1", "2") for _ in range(7)]
+    for row in table:
+        expected = np.exp(-float(row["rate"]) * float(row["x"]))
+        assert float(row["y"]) == pytest.approx(expected, rel=1e-3)
 
 
 @needs_chromium

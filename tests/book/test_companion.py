@@ -13,7 +13,7 @@ from jupyter_cache import get_cache
 from places import ROOT
 from sphinx.errors import ExtensionError
 
-from companion import changes, execution, recorded, running
+from companion import changes, execution, folding, recorded, running
 from ntklib import _host
 from ntklib.book._criterion import VERDICTS, Criterion
 
@@ -129,6 +129,43 @@ def test_another_environment_is_a_change(
     before = changes.state(tmp_path)
     monkeypatch.setenv(name, "another")
     assert not changes.only_pages(before, changes.state(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("source", "metadata", "said"),
+    [
+        ("import jax\n\njax.config.update('jax_enable_x64', True)\nimport numpy", {}, "Imports"),
+        ("x = 1\nimport jax", {}, ""),
+        ("print(1)", {}, ""),
+        ("%matplotlib inline\nimport jax", {}, ""),
+        ('scale = "book"', {"tags": ["parameters"]}, "Parameters of the notebook: scale and seed"),
+        ("plt.show()", {"mystnb": {"figure": {"name": "fig-a"}}}, "Code of the figure"),
+        ('chapter.record(\n    "a.b", source="S.")', {}, "Code that records the claim a.b"),
+        ("chapter.summary()", {}, "Code of the summary"),
+    ],
+)
+def test_plumbing_is_told_from_mathematics(
+    source: str, metadata: dict[str, Any], said: str
+) -> None:
+    cell = nbformat.v4.new_code_cell(source, metadata=metadata)
+    assert folding.summary(cell) == said
+
+
+def test_folding_keeps_everything_else() -> None:
+    figure = {"mystnb": {"figure": {"name": "fig-a"}}, "tags": ["a-tag"]}
+    cells = [
+        nbformat.v4.new_code_cell("plt.show()", metadata=figure),
+        nbformat.v4.new_code_cell("x = 1"),
+        nbformat.v4.new_markdown_cell("import this"),
+    ]
+    before = nbformat.v4.new_notebook(cells=cells)
+    after = nbformat.reads(folding.folded(nbformat.writes(before)), as_version=4)
+    shown, *rest = after.cells
+    assert rest == before.cells[1:]
+    assert shown.source == "plt.show()"
+    assert shown.metadata["tags"] == ["a-tag", "hide-input"]
+    assert shown.metadata["mystnb"]["figure"] == {"name": "fig-a"}
+    assert shown.metadata["mystnb"]["code_prompt_show"] == "Code of the figure"
 
 
 def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:

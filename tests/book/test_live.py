@@ -52,8 +52,8 @@ FAULTS = {
         {"eigenvalues", "off", "asked"},
     ),
     "a slope off by a millionth": (
-        "u[i] = c1 + d",
-        "u[i] = 1.000001 * c1 + d",
+        "u[i] = c1\n",
+        "u[i] = 1.000001 * c1\n",
         {"kernel"},
     ),
     "an integrator's weight": ("125 / 192", "124 / 192", {"residuals"}),

@@ -117,7 +117,8 @@ function drawing() {
     pen.stroke();
   }
 
-  // Limits of a logarithmic axis that hold all positive numbers given: whole decades, few enough to read.
+  // Limits of a logarithmic axis that hold all positive numbers given: whole decades, and not too
+  // many.
   function decades(values, most) {
     let low = Infinity, high = 0;
     for (const each of values) {

@@ -1,14 +1,15 @@
-// The mathematics of the live page, in double precision: fully connected networks on the circle, their
-// gradient, flow and descent; the analytic kernel K^∞ and its eigenvalues; both sides of Corollary 2.
-// The formulas are ntklib's, named beside each. Nothing here knows of a page, for a worker is made of
-// this function's own text: a page opened from a folder may not load a worker from a file.
+// The mathematics of the live page, in double precision: fully connected networks on the circle,
+// their gradient, flow and descent; the analytic kernel K^∞ and its eigenvalues; both sides of
+// Corollary 2. The formulas are ntklib's, named beside each. Nothing here knows of a page, for a
+// worker is made of this function's own text: a page opened from a folder can't load one from a
+// file.
 function mathematics() {
   "use strict";
 
   // ---- activations ------------------------------------------------------------------------------
 
-  // Of smooth ones ω and ω' come from Taylor's series about the nearest node, 1/128 away at most: its
-  // eighth term is below rounding, and it takes a third of the time of Math.tanh or Math.exp.
+  // Of smooth ones ω and ω' come from Taylor's series about the nearest node, 1/128 away at most:
+  // its eighth term is below rounding, and it takes half the time of Math.tanh.
   const NODES = 64;
   const TERMS = 8;
   const STEPPING = 20;
@@ -31,7 +32,8 @@ function mathematics() {
         const value = table[at]
           + d * (c1 + d * (c2 + d * (c3 + d * (c4 + d * (c5 + d * (c6 + d * c7))))));
         values[i] = x < 0 ? -value : value;
-        u[i] = c1 + d * (2 * c2 + d * (3 * c3 + d * (4 * c4 + d * (5 * c5 + d * (6 * c6 + d * 7 * c7)))));
+        u[i] = c1
+          + d * (2 * c2 + d * (3 * c3 + d * (4 * c4 + d * (5 * c5 + d * (6 * c6 + d * 7 * c7)))));
       }
     };
   }
@@ -289,7 +291,8 @@ function mathematics() {
           const at = weights + unit * m + k, a = unit * n, b = a + n, c = b + n, d = c + n;
           const w0 = theta[at], w1 = theta[at + m], w2 = theta[at + 2 * m], w3 = theta[at + 3 * m];
           for (let i = 0; i < n; i++) {
-            sums[i] += w0 * above[a + i] + w1 * above[b + i] + (w2 * above[c + i] + w3 * above[d + i]);
+            sums[i] += w0 * above[a + i] + w1 * above[b + i]
+              + (w2 * above[c + i] + w3 * above[d + i]);
           }
         }
         for (; unit < m; unit++) {

@@ -1,5 +1,5 @@
-// The live page: settings, which the address holds; a worker that trains; charts, numbers and words of
-// what it says. Where there is no worker, and on paper, the page's picture stays.
+// The live page: settings, which the address holds; a worker that trains; charts, numbers and words
+// of what it says. Where there is no worker, and on paper, the page's picture stays.
 (function () {
   "use strict";
 
@@ -203,7 +203,9 @@
       const { t, projected, total } = history[index], { epsilon } = history[history.length - 1];
       const sigma = about.eigenvalues[state.k - 1];
       const damping = math.damping(sigma, t);
-      return { left: projected[state.k - 1], right: damping ** 2 * epsilon, total, whole: t * t * epsilon };
+      return {
+        left: projected[state.k - 1], right: damping ** 2 * epsilon, total, whole: t * t * epsilon,
+      };
     }
 
     function conclude(words) {
@@ -211,8 +213,8 @@
       const now = history[shown];
       const learned = chosen().filter((j) => now.norms[j] < 0.1 * history[0].norms[j]);
       find("status").textContent = `${words} t = ${number(now.t)}. Frequencies learned to a tenth: `
-        + `${learned.length ? learned.join(", ") : "none"}; least ε so far ${number(now.epsilon)}; the kernel has `
-        + `moved by ${number(100 * now.moved / about.size)} % of its norm.`;
+        + `${learned.length ? learned.join(", ") : "none"}; least ε so far ${number(now.epsilon)}; `
+        + `the kernel has moved by ${number(100 * now.moved / about.size)} % of its norm.`;
     }
 
     // Draws at the next frame; who wants less motion sees one a second, and what is asked for at once.
@@ -267,7 +269,8 @@
       });
       const later = history.slice(1), after = times.slice(1);
       const both = later.map((_, i) => sides(i + 1));
-      const curve = (name, of, line) => ({ x: after, y: both.map((each) => each[name]), colour: of, line });
+      const curve = (name, of, line) =>
+        ({ x: after, y: both.map((each) => each[name]), colour: of, line });
       draw(find("sides"), colours, {
         x: along, at,
         y: { log: true, title: "square of the L²(ρ) norm",
@@ -320,7 +323,8 @@
     }
 
     function paint() {
-      const style = getComputedStyle(root), get = (name) => style.getPropertyValue(`--live-${name}`).trim();
+      const style = getComputedStyle(root);
+      const get = (name) => style.getPropertyValue(`--live-${name}`).trim();
       colours = {
         text: get("text"), grid: get("grid"), font: style.fontFamily,
         curves: [0, 1, 2, 3, 4].map((i) => get(`curve-${i}`)),

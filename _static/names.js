@@ -1,0 +1,16 @@
+// Lets two buttons of the theme be called what they show: speech control goes by what it can read.
+// The search button shows a shortcut too, and the symbols of the colour button have hidden titles.
+(function () {
+  "use strict";
+
+  window.addEventListener("load", function () {
+    for (const button of document.querySelectorAll(".search-button-field")) {
+      button.removeAttribute("aria-label");
+    }
+    for (const symbol of document.querySelectorAll(".theme-switch-button :is(i, svg)")) {
+      ["title", "aria-labelledby", "role"].forEach((name) => symbol.removeAttribute(name));
+      symbol.setAttribute("aria-hidden", "true");
+      symbol.querySelector("title")?.remove();
+    }
+  });
+})();
