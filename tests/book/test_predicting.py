@@ -62,13 +62,16 @@ def test_the_result_is_covered_until_the_reader_looks(page: Page) -> None:
     assert result.is_visible()
     assert not look.is_visible()
     page.get_by_label("Your prediction").fill("It <falls>. ")
+    figure = page.locator("figure img, figure .live").locator("visible=true")
     assert not result.is_visible()
+    assert figure.count() == 0
     look.click()
     assert result.is_visible()
+    assert figure.count() == 1
     said = page.locator(".predicted")
     assert said.inner_text() == "You predicted: It <falls>."
     assert said.evaluate("(said) => document.activeElement === said")
-    assert said.evaluate("(said) => said.nextElementSibling.matches('.cell_output')")
+    assert said.evaluate("(said) => said.nextElementSibling.matches('.cell_output:has(figure)')")
 
 
 @pytest.mark.browser
