@@ -15,7 +15,8 @@ import jax.numpy as jnp  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-from ntklib import ensembles, measures, networks, plots, spectrum, targets  # noqa: E402
+from ntklib import dynamics, measures, networks, spectrum, targets  # noqa: E402
+from ntklib.book import plots  # noqa: E402
 
 FREQUENCIES = (1, 2, 3)
 
@@ -28,7 +29,7 @@ def main() -> None:
     )
     target = targets.FourierSum(FREQUENCIES, (1.0, 1.0, 1.0), phases=(0.0, 0.5, 1.0))
     times = jnp.linspace(0.5, 30, 60)
-    flows, _ = ensembles.network_flows(
+    flows, _ = dynamics.network_flows(
         network, target, circle, times, jax.random.key(0), draws=16, n=512
     )
     sigma = spectrum.fourier_eigenvalues(network.kernel, max(FREQUENCIES))

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,14 @@ def test_landing_page_maps_every_claim() -> None:
         assert f"]({Path(chapter).name}.ipynb)" in page
         for claim in claims:
             assert f"`{claim}`" in page
+
+
+SCRIPTS = sorted((ROOT / "chapters" / "images").glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_that_draw_pictures_import_what_there_is(script: Path) -> None:
+    assert callable(runpy.run_path(str(script))["main"])
 
 
 def test_pages_name_what_the_library_has() -> None:
