@@ -3,7 +3,7 @@
 (function () {
   "use strict";
 
-  window.addEventListener("load", function () {
+  function mend() {
     for (const button of document.querySelectorAll(".search-button-field")) {
       button.removeAttribute("aria-label");
     }
@@ -12,5 +12,14 @@
       symbol.setAttribute("aria-hidden", "true");
       symbol.querySelector("title")?.remove();
     }
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    mend();
+    // The theme exchanges symbols for pictures at a time of its own, maybe after the page has loaded.
+    for (const button of document.querySelectorAll(".theme-switch-button")) {
+      new MutationObserver(mend).observe(button, { childList: true, subtree: true });
+    }
   });
+  window.addEventListener("load", mend);
 })();

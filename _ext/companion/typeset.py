@@ -18,14 +18,14 @@ SIGNS = {
     "×": r"\times", "≤": r"\le", "≥": r"\ge", "∼": r"\sim", "∝": r"\propto", "→": r"\to",
     "½": r"\tfrac12", "…": r"\dots",
 }  # fmt: skip
-LOWERED, RAISED = "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙₜ", "⁰¹²³⁴⁵⁶⁷⁸⁹"
+LOWERED, RAISED = "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙₜ", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 OPERATORS = frozenset(["+", "−", "=", "·", "≤", "≥", "∼", "∝", "→"])
 LETTERS = frozenset("bcdefgkmnpqrstxyEFGHKNPST")
 """That stand for something when they stand alone; "a" and "I" are words."""
 TYPED = re.compile(
     f"[{''.join(GREEK)}{LOWERED}{RAISED}‖⟨⟩∂√∞^_\u0302]|\\*|×"
-    # f(x; …, a/m, c/(mn), 16n, |f|
-    r"|^\(?[A-Za-z]\(|^[a-z]{1,2}/\(?\w{1,3}\)*$|^\d+[a-z]$|^\|.\|$"
+    # f(x; …, a/m, c/(mn), 16n, |f|, and 1)/d of a fraction
+    r"|^\(?[A-Za-z]\(|^[a-z]{1,2}/\(?\w{1,3}\)*$|^\d+[a-z]$|^\|.\|$|^\d+\)/"
 )
 NUMBER = re.compile(r"[−-]?\d+(\.\d+)?|∞")
 AROUND = re.compile(r"(.*?)((?:'s)?[.,;:!?]*)", re.DOTALL)
@@ -115,13 +115,14 @@ def _sound(formula: str) -> bool:
 def tex(formula: str) -> str:
     r"""Returns a typed formula in TeX, such as `‖K₀‖²` as `\lVert K_{0}\rVert^{2}`."""
     # T_K₀ and T_K∞ have an index with an index.
-    text = re.sub(r"_K([₀∞])", lambda m: "_{K₀}" if m[1] == "₀" else "_{K^∞}", formula)
+    text = unicodedata.normalize("NFD", formula)
+    text = re.sub(r"_K([₀∞])", lambda m: "_{K₀}" if m[1] == "₀" else "_{K^∞}", text)
     text = re.sub(r"(?<![\^_])K∞", "K^∞", text)
     text = _braced(text).replace("f*", "f^*").replace("%", r"\%")
     text = re.sub(r"√(\w)", r"\\sqrt{\1}", text)
     text = re.sub(r"(.)\u0302", r"\\hat{\1}", text)
     text = re.sub(f"[{LOWERED}]+|[{RAISED}]+", _small, text)
-    text = re.sub(r"\bE(?=‖| )", r"\\mathbb E", text)
+    text = re.sub(r"\bE(?=[‖| ])", r"\\mathbb E", text)
     text = re.sub(r"\blog\b", r"\\log ", text)
     bars = iter(range(text.count("‖")))
     text = re.sub("‖", lambda _: r"\rVert " if next(bars) % 2 else r"\lVert ", text)

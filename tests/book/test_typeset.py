@@ -31,6 +31,12 @@ CASES = {
     "in a time ∝ k²: so": r"in a time [\propto k^{2}]: so",
     "the log of 2 · 1.96, I say (1, 3)": "the log of 2 · 1.96, I say (1, 3)",
     "an odd ‖ stays": "an odd ‖ stays",
+    "k⁻⁴: E|ĝ_k|² = 2/(π²(k² − 1)²), even": (
+        r"[k^{- 4}]: [\mathbb E|\hat{g}_k|^{2} = 2/(\pi^{2}(k^{2} - 1)^{2})], even"
+    ),
+    "1 + k(k − 1)/d: d(μ_k − 1)/(k(k − 1)), the one": (
+        r"[1 + k(k - 1)/d]: [d(\mu_k - 1)/(k(k - 1))], the one"
+    ),
     "90 % of S² (a law)": r"90 % of [S^{2}] (a law)",
 }
 
