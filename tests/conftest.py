@@ -38,13 +38,13 @@ CHAPTER = f"{CHAPTERS}::test_chapter["
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets the chapters come first, the longest of them before, and the book made of them last."""
+    """Lets the chapters come first, the longest of them before."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     longest = [Path(name).name for name in config["sphinx"]["config"]["companion_longest"]]
 
     def rank(item: pytest.Item) -> int:
         if CHAPTER not in item.nodeid:
-            return len(longest) if CHAPTERS in item.nodeid else 0
+            return 0
         found = [place for place, name in enumerate(longest) if f"[{name}-" in item.nodeid]
         return min(found, default=0) - len(longest)
 

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 OLD_LOOPS = "--xla_cpu_use_fusion_emitters=false"
 """XLA's older generator of loops, which compiles in half the time and is gone in jaxlib 0.11.2."""
 
-CHEAP = (OLD_LOOPS, *(["--xla_cpu_max_isa=AVX"] if platform.machine() == "x86_64" else []))
+ONE_PIECE = "--xla_cpu_parallel_codegen_split_count=1"
+"""Programs whose parts are compiled one after another: a tenth less work, and all cores are busy
+with other tests."""
+
+CHEAP = (
+    OLD_LOOPS,
+    ONE_PIECE,
+    *(["--xla_cpu_max_isa=AVX"] if platform.machine() == "x86_64" else []),
+)
 """Where the older generator fuses products with sums, which AVX hasn't yet, arccos turns the
 rounding on a ReLU kernel's diagonal into 1e-9."""
 

@@ -56,7 +56,7 @@ def obstacle(platform: str) -> str:
 def quick_flags() -> str:
     """`XLA_FLAGS` with which programs compile in half the time. At level 0 they run too long."""
     wanted = (
-        xla.OLD_LOOPS, "--xla_backend_optimization_level=1",
+        xla.OLD_LOOPS, xla.ONE_PIECE, "--xla_backend_optimization_level=1",
         "--xla_llvm_disable_expensive_passes=true",
     )  # fmt: skip
     return xla.flags(wanted, os.environ.get("XLA_FLAGS", ""))
