@@ -86,6 +86,11 @@ def strip(claim: Mapping[str, Any], scale: Scale, said: str) -> str:
     return f'<svg class="strip" role="img" aria-label="{escape(said)}">{"".join(parts)}</svg>'
 
 
+def _breaking(name: str) -> str:
+    """Returns a claim's name, which a narrow column breaks after a dot before all else."""
+    return escape(name).replace(".", ".<wbr>")
+
+
 def key() -> str:
     """Returns what each shape and shade means."""
     shapes = (
@@ -138,7 +143,7 @@ def figure(
     for chapter, claims in recorded.items():
         rows = "".join(
             f'<li data-chapter="{escape(chapter)}" data-verdict="{escape(claim["verdict"])}">'
-            f'<a href="#claim-{escape(claim["id"])}">{escape(claim["id"])}</a>'
+            f'<a href="#claim-{escape(claim["id"])}">{_breaking(claim["id"])}</a>'
             f"{strip(claim, scale, words[claim['id']])}</li>"
             for claim in claims
         )
