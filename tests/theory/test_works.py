@@ -15,7 +15,7 @@ from refusals import refused
 
 from ntklib import book, theory
 from ntklib.theory._asymptotics import Growth
-from ntklib.theory._works import Work
+from ntklib.theory._rows import Work
 
 POINT = {
     "T": 3.0, "epsilon": 0.07, "n": 50.0, "p": 400.0, "sigma": 0.2,
