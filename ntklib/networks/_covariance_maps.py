@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib.networks import _angles, _tiles
+from ntklib.networks import _angles, _programs, _tiles
 from ntklib.networks._layers import Window
 
 SIDE = 64
@@ -184,4 +184,4 @@ def gram(network: Convolutional) -> Callable[[Array, Array], Array]:
             return _tiles.among(network.tile, x1, network.side, (0,))[0]
         return _tiles.between(network.tile, x1, x2, network.side)[0]
 
-    return kernel
+    return _programs.compiled(kernel)

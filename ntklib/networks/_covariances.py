@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ntklib.networks import _angles, _directions, _tiles
+from ntklib.networks import _angles, _directions, _programs, _tiles
 
 SIDE = 128
 """Points a side of a tile: some arrays of SIDE² numbers fit into a core's cache."""
@@ -179,12 +179,12 @@ def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Arr
 def gram(layers: Layers) -> Callable[[Array, Array], Array]:
     """Returns the kernel of two sets of points; of a set with itself it computes half."""
 
-    def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+    def kernel(x1: Float[Array, "n D"], x2: Float[Array, "k D"], d: Any) -> Float[Array, "n k"]:
         if x1 is x2:
-            return _among(layers, *_directions.polar(x1))
-        return _between(layers, len(x1), *_directions.polar(jnp.concatenate([x1, x2])))
+            return _among(layers, *_directions.polar(x1, d))
+        return _between(layers, len(x1), *_directions.polar(jnp.concatenate([x1, x2]), d))
 
-    return kernel
+    return _programs.shared(kernel)
 
 
 def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:

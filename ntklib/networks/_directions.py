@@ -16,7 +16,7 @@ CHUNK = 64
 """Terms of an inner product that are added one by one; chunks are added in pairs."""
 
 
-def polar(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n"]]:
+def polar(x: Float[Array, "n D"], d: Any) -> tuple[Float[Array, "n D"], Float[Array, " n"]]:
     """Returns unit vectors and |x|/√d, without overflow; 0 and 0 for a point at 0."""
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=1))
     mantissa, _ = jnp.frexp(largest)
@@ -29,7 +29,7 @@ def polar(x: Float[Array, "n d"]) -> tuple[Float[Array, "n d"], Float[Array, " n
         squares = squares[:, :half] + rest
     some = squares[:, 0] > 0
     square = jnp.where(some, squares[:, 0], 1)
-    length = jnp.where(some, scale * jnp.sqrt(square / x.shape[1]), 0)
+    length = jnp.where(some, scale * jnp.sqrt(square / d), 0)
     return scaled / jnp.sqrt(square)[:, None], length
 
 

@@ -172,10 +172,7 @@ class _Limit:
 
 @functools.cache
 def _built(kernel: _Limit) -> Kernel:
-    gram = kernel.build(kernel.depth, named(kernel.activation), kernel.biases, **dict(kernel.form))
-    between, among = jax.jit(gram), jax.jit(lambda x: gram(x, x))
-    # Of one set of points half the matrix may do, which can't be seen inside jit.
-    return lambda x1, x2: among(x1) if x1 is x2 else between(x1, x2)
+    return kernel.build(kernel.depth, named(kernel.activation), kernel.biases, **dict(kernel.form))
 
 
 @functools.cache

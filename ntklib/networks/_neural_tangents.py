@@ -24,7 +24,7 @@ import jax.extend.core
 import jax.interpreters.ad
 from jaxtyping import Array, Float
 
-from ntklib.networks import _covariance_maps, _covariances, _tiles
+from ntklib.networks import _covariance_maps, _covariances, _programs, _tiles
 from ntklib.networks._layers import Window
 from ntklib.networks.activations import Activation
 
@@ -236,4 +236,4 @@ def _gram(tangent: GramOf, activation: Activation, positions: int = 1) -> GramOf
             return _tiles.among(tile, x1, side, (0,))[0]
         return _tiles.between(tile, x1, x2, side)[0]
 
-    return kernel
+    return _programs.compiled(kernel)

@@ -1,0 +1,64 @@
+"""Analytic kernels as compiled programs: one for many sizes where points are few.
+
+To compile a kernel takes some tenths of a second, as long as some ten million of its entries. Few
+points are therefore repeated, and their coordinates followed by zeros, up to one of a few sizes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from ntklib.networks import _calls
+
+Gram = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
+
+POINTS = (16, 64, 256)
+"""Numbers of points that few points are brought to."""
+
+DIMENSIONS = (4, 16)
+"""Dimensions that points of few dimensions are brought to: up to there distances are sums."""
+
+
+def compiled(gram: Gram) -> Gram:
+    """Compiles a kernel for every shape that it is called with."""
+    between, among = jax.jit(gram), jax.jit(lambda x: gram(x, x))
+    # Of one set of points half the matrix may do, which can't be seen inside jit.
+    return lambda x1, x2: among(x1) if x1 is x2 else between(x1, x2)
+
+
+def shared(gram: Callable[[Array, Array, Any], Array]) -> Gram:
+    """Compiles a kernel once for many shapes of few points.
+
+    Args:
+      gram: (x, x', d) ↦ the Gram matrix of points of d dimensions, which zeros may follow.
+    """
+    between, among = jax.jit(gram), jax.jit(lambda x, d: gram(x, x, d))
+
+    def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
+        d = x1.shape[1]
+        if not (_few(x1) and _few(x2)):
+            return among(x1, d) if x1 is x2 else between(x1, x2, d)
+        found = among(_padded(x1), d) if x1 is x2 else between(_padded(x1), _padded(x2), d)
+        # To slice a JAX array, or to make one by `jnp.asarray`, compiles a program for each shape.
+        return jax.device_put(np.asarray(found)[: len(x1), : len(x2)])
+
+    return kernel
+
+
+def _few(x: Any) -> bool:
+    """Returns whether points are few, and numbers that may pass through the host."""
+    if _calls.traced(x) or not 0 < len(x) <= POINTS[-1]:
+        return False
+    return 0 < x.shape[1] <= DIMENSIONS[-1] and not getattr(x, "committed", False)
+
+
+def _padded(x: Float[Array, "n d"]) -> np.ndarray:
+    n, d = (
+        next(size for size in sizes if length <= size)
+        for length, sizes in zip(x.shape, (POINTS, DIMENSIONS), strict=True)
+    )
+    zeros = np.pad(np.asarray(x), ((0, 0), (0, d - x.shape[1])))
+    return np.pad(zeros, ((0, n - len(x)), (0, 0)), mode="edge")
