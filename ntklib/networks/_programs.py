@@ -4,6 +4,7 @@ To compile a kernel takes some tenths of a second, as long as some ten million o
 points are therefore repeated, and their coordinates followed by zeros, up to one of a few sizes.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,11 @@ from ntklib.networks import _calls
 
 Gram = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
 
-POINTS = (16, 64, 256)
-"""Numbers of points that few points are brought to."""
+POINTS = (16, 64, 256, 1024, 4096)
+"""Numbers that points are brought to, the next larger one."""
+
+ENTRIES = 2**16
+"""Of the largest matrix that is computed in such a size: some milliseconds."""
 
 DIMENSIONS = (4, 16)
 """Dimensions that points of few dimensions are brought to: up to there distances are sums."""
@@ -39,7 +43,7 @@ def shared(gram: Callable[[Array, Array, Any], Array]) -> Gram:
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         d = x1.shape[1]
-        if not (_few(x1) and _few(x2)):
+        if not _few(x1, x2):
             return among(x1, d) if x1 is x2 else between(x1, x2, d)
         found = among(_padded(x1), d) if x1 is x2 else between(_padded(x1), _padded(x2), d)
         # To slice a JAX array, or to make one by `jnp.asarray`, compiles a program for each shape.
@@ -48,17 +52,20 @@ def shared(gram: Callable[[Array, Array, Any], Array]) -> Gram:
     return kernel
 
 
-def _few(x: Any) -> bool:
+def _few(*points: Any) -> bool:
     """Returns whether points are few, and numbers that may pass through the host."""
-    if _calls.traced(x) or not 0 < len(x) <= POINTS[-1]:
+    if _calls.traced(*points) or any(getattr(x, "committed", False) for x in points):
         return False
-    return 0 < x.shape[1] <= DIMENSIONS[-1] and not getattr(x, "committed", False)
+    if not all(0 < n <= POINTS[-1] and 0 < d <= DIMENSIONS[-1] for n, d in map(np.shape, points)):
+        return False
+    return math.prod(_next(POINTS, len(x)) for x in points) <= ENTRIES
 
 
 def _padded(x: Float[Array, "n d"]) -> np.ndarray:
-    n, d = (
-        next(size for size in sizes if length <= size)
-        for length, sizes in zip(x.shape, (POINTS, DIMENSIONS), strict=True)
-    )
+    n, d = (_next(sizes, size) for sizes, size in zip((POINTS, DIMENSIONS), x.shape, strict=True))
     zeros = np.pad(np.asarray(x), ((0, 0), (0, d - x.shape[1])))
     return np.pad(zeros, ((0, n - len(x)), (0, 0)), mode="edge")
+
+
+def _next(sizes: tuple[int, ...], size: int) -> int:
+    return next(each for each in sizes if size <= each)
