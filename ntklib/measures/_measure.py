@@ -153,4 +153,19 @@ def empirical(
 def _among(
     nodes: Float[Array, "q d"], probabilities: Float[Array, " q"], key: Any, n: int
 ) -> Float[Array, "n d"]:
+    return _chosen(nodes, probabilities, key, drawn_length(n))[:n]
+
+
+@functools.partial(jax.jit, static_argnames="n")
+def _chosen(
+    nodes: Float[Array, "q d"], probabilities: Float[Array, " q"], key: Any, n: int
+) -> Float[Array, "n d"]:
     return nodes[jax.random.choice(key, nodes.shape[0], (n,), p=probabilities)]
+
+
+def drawn_length(n: int) -> int:
+    """Returns how many points are drawn where n are wanted: few lengths share their programs.
+
+    Of JAX's own generator the first numbers of a draw don't depend on how many there are.
+    """
+    return 256 << max(0, (n - 1) // 256).bit_length()

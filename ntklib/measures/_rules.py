@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from scipy.special import roots_gegenbauer
 
 from ntklib import _checks
-from ntklib.measures._measure import Measure
+from ntklib.measures._measure import Measure, drawn_length
 
 MOST_NODES = 100_000
 
@@ -48,14 +48,6 @@ def circle(nodes: int) -> Measure:
 
 def _on_circle(key: Any, n: int) -> Float[Array, "n 2"]:
     return _circle_points(key, drawn_length(n))[:n]
-
-
-def drawn_length(n: int) -> int:
-    """Returns how many points are drawn where n are wanted: few lengths share their programs.
-
-    Of JAX's own generator the first numbers of a draw don't depend on how many there are.
-    """
-    return 256 << max(0, (n - 1) // 256).bit_length()
 
 
 @functools.partial(jax.jit, static_argnames="n")
