@@ -11,8 +11,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _arguments, _checks, _device
-from ntklib.dynamics import _meter, _problem
+from ntklib import _arguments, _device
+from ntklib.dynamics import _meter, _problem, _steps
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
 from ntklib.networks._network import Apply, Target
@@ -40,18 +40,26 @@ def gradient_descent(
     *,
     optimizer: optax.GradientTransformation | float,
     sample: Float[Array, "*#b n d"] | None = None,
+    batch: int | None = None,
+    key: Any = None,
     draws: bool = False,
     keep_params: bool = False,
     progress: bool = True,
 ) -> Descent:
-    r"""Trains a network by gradient descent with full batches on the mean squared error.
+    r"""Trains a network by gradient descent on the mean squared error, with all points or batches.
 
     The loss is that of `gradient_flow`, $\Phi(\theta) = \frac{1}{2n}\sum_i (f(x_i;\theta) - y_i)^2$
     with $y_i = f^*(x_i)$ or given labels, half of what PyTorch calls MSELoss. With a number η for
     the optimizer a step is $\theta_{k+1} = \theta_k - \eta\,\partial_\theta\Phi(\theta_k)$, Euler's
     method for `gradient_flow` with t = kη; it is stable while η times the largest eigenvalue of
     the normalized Gram matrix $K(x_i, x_j)/n$ of the tangent kernel is below 2. Any other optimizer
-    is an `optax.GradientTransformation`, such as `optax.adam(1e-3)`.
+    is an `optax.GradientTransformation`, such as `optax.adam(1e-3)` or, with momentum,
+    `optax.sgd(0.1, momentum=0.9)`, which a slow mode takes for steps of 0.1/(1 − 0.9).
+
+    With B for the batch each step has the loss on B of the n points, drawn for this step, none
+    twice: stochastic gradient descent. Its mean step is that of all points; where g_i is the
+    gradient at a point, its covariance is η²(1/B − 1/n) times the sample covariance (divisor
+    n − 1) of the g_i.
 
     Args:
       network: the network, or any JAX function (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
@@ -67,6 +75,8 @@ def gradient_descent(
         the value of η.
       sample: the training points x_i, shape (n, d), with draws also (b, n, d); None for n = ∞, the
         loss on the nodes with their weights.
+      batch: the number B of points of a step, at most n; None for all of them.
+      key: a `jax.random.key` for the batches; no two draws have the same ones.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a
         CPU one after another, on a GPU side by side.
       keep_params: whether to return θ_k as well, which costs s·p numbers a draw.
@@ -76,6 +86,7 @@ def gradient_descent(
       What it went through, not as residuals, since labels don't tell f* at the nodes: `values`,
       f(·; θ_k) at the nodes, shape (b, s, q) or (s, q); `loss`, Φ(θ_k), shape (b, s) or (s,);
       `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
+      The loss is that on all points.
 
     Raises:
       RuntimeError: training left the finite numbers.
@@ -96,16 +107,18 @@ def gradient_descent(
     apply, _ = _network.functions(network)
     dtype = _parameters.dtype_of(params)
     count = _parameters.draw_count(params) if draws else 1
-    wanted = _increasing_steps(steps)
+    wanted = _steps.increasing(steps)
     problem = _problem.posed(target, measure, sample, dtype, count=count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
-    make, rate = _rule(optimizer, dtype)
-    batch = (start, problem.points, problem.labels, jnp.arange(count))
+    make, rate = _steps.rule(optimizer, dtype)
+    size = _steps.batch_size(batch, problem)
+    keys = _steps.keys(key, count, wanted=size is not None)
+    drawn = (start, problem.points, problem.labels, keys, jnp.arange(count))
     with _meter.bar("gradient descent", count, shown=progress) as bar:
         saved = jax.block_until_ready(
             _descend(
-                batch,
+                drawn,
                 problem.weights,
                 problem.nodes,
                 jnp.asarray(wanted),
@@ -113,6 +126,7 @@ def gradient_descent(
                 bar,
                 apply=apply,
                 make=make,
+                batch=size,
                 keep_params=keep_params,
                 side_by_side=_device.side_by_side(),
                 progress=progress,
@@ -140,10 +154,10 @@ def _require_finite(steps: np.ndarray, values: np.ndarray, loss: np.ndarray) -> 
 
 
 @functools.partial(
-    jax.jit, static_argnames=("apply", "make", "keep_params", "side_by_side", "progress")
+    jax.jit, static_argnames=("apply", "make", "batch", "keep_params", "side_by_side", "progress")
 )
 def _descend(
-    batch: PyTree,
+    drawn: PyTree,
     weights: Array | None,
     nodes: Array,
     steps: Array,
@@ -152,19 +166,28 @@ def _descend(
     *,
     apply: Apply,
     make: Callable[[Array], optax.GradientTransformation],
+    batch: int | None,
     keep_params: bool,
     side_by_side: bool,
     progress: bool,
 ) -> dict[str, PyTree]:
-    """Trains every draw of the batch (θ₀, points, labels, index)."""
+    """Trains every one of the draws (θ₀, points, labels, key, index)."""
     optimizer = make(rate)
     every = jnp.maximum(steps[-1] // MESSAGES, 1)
 
-    def one(draw: tuple[PyTree, Array, Array, Array]) -> dict[str, PyTree]:
-        theta_0, points, labels, index = draw
+    def one(draw: tuple[PyTree, Array, Array, Any, Array]) -> dict[str, PyTree]:
+        theta_0, points, labels, key, index = draw
 
         def loss(theta: PyTree) -> Array:
             return 0.5 * _problem.mean((apply(theta, points) - labels) ** 2, weights)
+
+        def on_batch(theta: PyTree, k: Array) -> Array:
+            if batch is None:
+                return loss(theta)
+            among = jax.random.choice(
+                jax.random.fold_in(key, k), len(points), (batch,), replace=False
+            )
+            return 0.5 * jnp.mean((apply(theta, points[among]) - labels[among]) ** 2)
 
         def step(k: Array, state: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
             theta, memory = state
@@ -175,7 +198,7 @@ def _descend(
                     lambda: _meter.report(bar, index, k / steps[-1]),
                     lambda: None,
                 )
-            slope = jax.grad(loss)(theta)
+            slope = jax.grad(on_batch)(theta, k)
             # Optax multiplies whole numbers by fractions, which strict promotion forbids.
             with jax.numpy_dtype_promotion("standard"):
                 updates, memory = optimizer.update(slope, memory, theta)
@@ -192,45 +215,4 @@ def _descend(
         starts = jnp.concatenate([jnp.zeros_like(steps[:1]), steps[:-1]])
         return jax.lax.scan(to_next, (theta_0, optimizer.init(theta_0)), (starts, steps))[1]
 
-    return _device.over_draws(one, batch, side_by_side=side_by_side)
-
-
-def _rule(
-    optimizer: Any, dtype: Any
-) -> tuple[Callable[[Array], optax.GradientTransformation], Array]:
-    """Returns what makes the optimizer of a learning rate inside compiled code, and that rate."""
-    if isinstance(optimizer, optax.GradientTransformation):
-        return _Constant(optimizer), jnp.ones((), dtype)
-    try:
-        rate = _checks.positive("optimizer", optimizer)
-    except TypeError:
-        raise TypeError(
-            "optimizer must be a learning rate or an optax.GradientTransformation such as "
-            f"optax.adam(1e-3), got {optimizer!r}."
-        ) from None
-    return optax.sgd, jnp.asarray(rate, dtype)
-
-
-@dataclass(frozen=True)
-class _Constant:
-    """Gives the same optimizer whatever the rate; equal for the same optimizer."""
-
-    optimizer: optax.GradientTransformation
-
-    def __call__(self, rate: Array) -> optax.GradientTransformation:
-        return self.optimizer
-
-
-def _increasing_steps(steps: Any) -> np.ndarray:
-    """Returns the numbers of steps as an array, strictly increasing and non-negative."""
-    array = np.asarray(steps)
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"steps must list at least one number, got shape {array.shape}.")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise TypeError(f"steps must be whole numbers, got dtype {array.dtype}.")
-    if array[0] < 0 or np.any(np.diff(array) <= 0):
-        raise ValueError(
-            "steps must be non-negative and strictly increasing: sort them and drop repetitions "
-            f"(np.unique does both), got {array[:8].tolist()}{' …' if array.size > 8 else ''}"
-        )
-    return array
+    return _device.over_draws(one, drawn, side_by_side=side_by_side)

@@ -233,3 +233,78 @@ def test_bad_arguments_are_refused() -> None:
         descend(linear, jnp.arange(3), x, y)
     with refused("target holds 1 NaN or infinite value(s) among 7"):
         descend(linear, theta, x, y.at[2].set(jnp.nan))
+
+
+def test_a_batch_of_all_points_is_gradient_descent() -> None:
+    theta, x, y = problem()
+    whole = descend(linear, theta, x, y)
+    batches = descend(linear, theta, x, y, batch=7, key=jax.random.key(0))
+    np.testing.assert_allclose(batches.values, whole.values, rtol=1e-13)
+
+
+def test_steps_of_batches_have_the_mean_and_the_covariance_of_draws_without_repetition() -> None:
+    n, size, eta, draws = 7, 3, 0.1, 20_000
+    theta, x, y = problem(n)
+    one = descend(
+        linear,
+        jnp.broadcast_to(theta, (draws, 3)),
+        x,
+        y,
+        steps=np.asarray([1]),
+        optimizer=eta,
+        batch=size,
+        key=jax.random.key(1),
+        draws=True,
+        keep_params=True,
+    )
+    assert one.params is not None
+    moved = np.asarray(one.params)[:, 0] - np.asarray(theta)
+    slopes = np.asarray((x @ theta - y)[:, None] * x)
+    covariance = eta**2 * (1 / size - 1 / n) * np.cov(slopes.T)
+    off = (moved.mean(axis=0) + eta * slopes.mean(axis=0)) / np.sqrt(np.diag(covariance) / draws)
+    assert np.abs(off).max() < 4
+    scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    assert np.abs((np.cov(moved.T) - covariance) / scale).max() < 0.04
+
+
+def test_batches_are_their_keys() -> None:
+    theta, x, y = problem()
+    start = jnp.stack([theta, theta])
+    first, again, other = (
+        descend(linear, start, x, y, batch=2, key=jax.random.key(k), draws=True).values
+        for k in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    for one, another in ((first, other), (first[:1], first[1:])):
+        assert np.abs(one - another)[:, 1:].min(axis=(0, 2)).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"batch": 2}, TypeError, "key must be given with batch"),
+        ({"key": jax.random.key(0)}, TypeError, "key must be given with batch"),
+        ({"batch": 8, "key": jax.random.key(0)}, ValueError, "batch must be at most the 7"),
+        ({"batch": 0, "key": jax.random.key(0)}, ValueError, "batch"),
+        ({"batch": 2, "key": 0}, TypeError, "key"),
+    ],
+)
+def test_batches_that_cannot_be_drawn(options: Any, error: type[Exception], words: str) -> None:
+    theta, x, y = problem()
+    with pytest.raises(error, match=words):
+        descend(linear, theta, x, y, **options)
+
+
+def test_batches_need_a_sample() -> None:
+    theta, x, y = problem()
+    with pytest.raises(ValueError, match="batch needs sample"):
+        dynamics.gradient_descent(
+            linear,
+            theta,
+            y,
+            measures.empirical(x),
+            STEPS,
+            optimizer=0.1,
+            batch=2,
+            key=jax.random.key(0),
+        )
