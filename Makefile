@@ -82,6 +82,16 @@ newest: ## test the newest packages that pyproject.toml allows: what quick tests
 	OPENBLAS_NUM_THREADS=1 $(NEWEST)/bin/python -m pytest $(PARALLEL) -m "not book and not bench" \
 	  -k "$(NEWEST_TESTS)" $(ARGS)
 
+# In an environment of its own: PyTorch brings 3 GB on Linux. UV_FIND_LINKS may have a small wheel.
+FRAMEWORKS := .tools/frameworks
+
+.PHONY: frameworks
+frameworks: ## test networks that are models of Flax and PyTorch, which it installs apart (ARGS for pytest)
+	@$(SETUP) uv venv --quiet --clear $(FRAMEWORKS)
+	@$(SETUP) uv pip install --quiet --python $(FRAMEWORKS) $(NEWEST_GROUPS:%=--group %) --editable . flax torch
+	@$(SETUP) uv pip list --python $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pytest -ra tests/networks/test_frameworks.py $(ARGS)
+
 .PHONY: lint
 lint: setup ## check style, format, types and spelling
 	$(RUN) ruff check .

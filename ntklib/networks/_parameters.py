@@ -11,8 +11,8 @@ from ntklib import _checks
 from ntklib.networks._network import Network
 
 SPLIT = (
-    "take the arrays out, those of an Equinox module by eqx.partition(module, "
-    "eqx.is_inexact_array), and join them to the rest in network."
+    "take the arrays out, and join them to the rest in network, as networks.from_equinox and "
+    "networks.from_flax do of a module."
 )
 
 

@@ -140,8 +140,8 @@ PARAMETERS = (
     Bad("nan", "params", jnp.asarray([1.0, jnp.nan]), "params holds 1 NaN or infinite value(s)"),
     Bad("empty", "params", (), "params holds no arrays: pass the initial parameters θ₀."),
     Bad("module", "params", module(),
-        "take the arrays out, those of an Equinox module by eqx.partition(module, "
-        "eqx.is_inexact_array), and join them to the rest in network.", TypeError),
+        "take the arrays out, and join them to the rest in network, as networks.from_equinox and "
+        "networks.from_flax do of a module.", TypeError),
 )  # fmt: skip
 
 POINTS = (
