@@ -89,7 +89,7 @@ def gram(
     first: Points,
     second: Points,
     outputs: int,
-    terms: Sequence[tuple[float, bool]],
+    terms: Sequence[tuple[float, float]],
     advance: Callable[[], Any],
 ) -> np.ndarray:
     """Returns the Gram matrix, shape (n, o, k, o); of one set of points when first is second.
@@ -98,7 +98,7 @@ def gram(
       first: the points of its rows.
       second: the points of its columns.
       outputs: o.
-      terms: scale and bias of each factor's layer.
+      terms: scales of each factor's layer, of the weights and of the biases (0 without).
       advance: called after each block.
     """
     n, k = first.x.shape[0], second.x.shape[0]
@@ -130,7 +130,7 @@ def _product(
     i: slice,
     j: slice,
     outputs: int,
-    terms: Sequence[tuple[float, bool]],
+    terms: Sequence[tuple[float, float]],
 ) -> Any:
     n, k = i.stop - i.start, j.stop - j.start
     total = None
@@ -144,7 +144,7 @@ def _product(
 
 
 def layer(
-    left: Factor, right: Factor, scale: float, bias: bool, shape: tuple[int, int, int, int]
+    left: Factor, right: Factor, scale: float, bias: float, shape: tuple[int, int, int, int]
 ) -> Any:
     """Returns a layer's part of a block, of this shape (n, o, k, o)."""
     # The same matrix twice: BLAS then computes one half and mirrors it.
@@ -155,7 +155,7 @@ def layer(
     forward, backward = products
     forward *= scale**2
     if bias:
-        forward += 1
+        forward += bias**2
     p = forward.shape[0] // n
     forward = forward.reshape(n, p, 1, k, p, 1)
     backward = backward.reshape(n, p, outputs, k, p, outputs)

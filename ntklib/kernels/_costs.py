@@ -19,7 +19,7 @@ class Shape:
     units: int
     positions: int
     scale: float
-    bias: bool
+    bias: float
 
     def as_gradients(self, n: int, k: int, outputs: int) -> bool:
         """Returns whether the layer's gradients take fewer operations than its positions do."""

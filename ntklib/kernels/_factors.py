@@ -3,10 +3,10 @@ r"""Factors of the tangent kernel of a finite network.
 A factor of a block of points is a matrix whose columns belong to (point, column) pairs, and a Gram
 matrix is a sum over factors: a *gradient* factor G contributes $G^TG$; a *layer* factor (A, D),
 an affine layer's inputs and the derivatives of f by its outputs, contributes
-$\sum_{p,p'} (s^2 A_p^TA_{p'} + b)\circ(D_p^TD_{p'})$ over its positions p, where s is its scale and
-b is 1 with a bias, else 0: the gradient by W is $s\sum_p D_pA_p^T$. For a dense layer (one
-position) that is the forward Gram matrix times the backward one, entry by entry, and never needs
-the gradient itself.
+$\sum_{p,p'} (s^2 A_p^TA_{p'} + b^2)\circ(D_p^TD_{p'})$ over its positions p, where s and b are the
+scales of its weights and biases, b = 0 without: the gradient by W is $s\sum_p D_pA_p^T$. For a
+dense layer (one position) that is the forward Gram matrix times the backward one, entry by entry,
+and never needs the gradient itself.
 """
 
 import functools
@@ -37,20 +37,25 @@ class _Recorder:
         self.inputs: list[Array] = []
         self.outputs: list[Array] = []
         self.windows: list[Window | None] = []
-        self.terms: list[tuple[float, bool]] = []
+        self.terms: list[tuple[float, float]] = []
         self.parameters = 0
 
     def __call__(
-        self, layer: Layer, inputs: Array, scale: float, window: Window | None = None
+        self,
+        layer: Layer,
+        inputs: Array,
+        scale: float,
+        window: Window | None = None,
+        bias_scale: float = 1.0,
     ) -> Array:
-        outputs = affine(layer, inputs, scale, window)
+        outputs = affine(layer, inputs, scale, window, bias_scale)
         if self.shifts is not None:
             outputs = outputs + self.shifts[len(self.outputs)]
 
         self.inputs.append(inputs)
         self.outputs.append(outputs)
         self.windows.append(window)
-        self.terms.append((scale, "bias" in layer))
+        self.terms.append((scale, bias_scale if "bias" in layer else 0.0))
         self.parameters += _network.count(layer)
         return outputs
 
@@ -76,7 +81,7 @@ def layer_shapes(forward: Callable[..., Array], params: PyTree, x: Array) -> lis
         )
     return [
         Shape(
-            features=a.shape[0] + bias,
+            features=a.shape[0] + (bias > 0),
             units=d.shape[0] if d.ndim == a.ndim else 1,
             positions=math.prod(a.shape[1:-1]),
             scale=scale,
@@ -128,7 +133,7 @@ def _gradients(
     images: Float[Array, "channels *positions n"],
     window: Window | None,
     scale: float,
-    bias: bool,
+    bias: float,
     signal: Float[Array, "..."],
 ) -> Float[Array, "rows weights"]:
     """Returns the gradients by a layer's weights and bias, a row for each point and output."""
@@ -139,7 +144,7 @@ def _gradients(
         a = scale * _features(image[..., None], window)
         a = a.reshape(a.shape[0], -1)
         if bias:
-            a = jnp.concatenate([a, jnp.ones_like(a[:1])])
+            a = jnp.concatenate([a, jnp.full_like(a[:1], bias)])
         return d.reshape(-1, a.shape[1]) @ a.T
 
     points = (jnp.moveaxis(images, -1, 0), jnp.moveaxis(signal, -1, 0))

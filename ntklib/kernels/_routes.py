@@ -32,14 +32,14 @@ class Factorized:
       plan: the pieces.
       outputs: o.
       operations: multiplications, without the network's own.
-      terms: scale and bias of each factor's layer.
+      terms: scales of each factor's layer, of the weights and of the biases (0 without).
     """
 
     compute: Callable[[Array], list[Factor]]
     plan: _costs.Pieces
     outputs: int
     operations: int
-    terms: tuple[tuple[float, bool], ...]
+    terms: tuple[tuple[float, float], ...]
 
     def gram(self, sets: Sequence[Array]) -> Float[np.ndarray, "n o k o"]:
         """Returns the Gram matrix of one or two sets of points."""
@@ -164,7 +164,7 @@ def _jacobian(
     if isinstance(plan, int):
         return plan
     compute = functools.partial(_factors.jacobian_factors, params, apply=apply)
-    return Factorized(compute, plan, outputs, n * k * outputs**2 * p, ((1.0, False),))
+    return Factorized(compute, plan, outputs, n * k * outputs**2 * p, ((1.0, 0.0),))
 
 
 def by_products(

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _arguments, _checks
 from ntklib.networks import _layers, _network, _neural_tangents
+from ntklib.networks._deviations import Deviations, deviations
 from ntklib.networks._layers import Affine
 from ntklib.networks._network import Network
 from ntklib.networks.activations import Activation, named
@@ -24,6 +25,8 @@ def convolutional(
     filter_size: int = 3,
     padding: str = "SAME",
     biases: bool = False,
+    weight_std: float = 1.0,
+    bias_std: float | None = None,
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -43,6 +46,8 @@ def convolutional(
       filter_size: length of the filters along every axis.
       padding: "SAME" (zeros around), "CIRCULAR" or "VALID" (none).
       biases: whether there are b⁽ˡ⁾, one a channel, and c.
+      weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
+      bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
       outputs: None for a scalar f, else the number of outputs.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -74,7 +79,7 @@ def convolutional(
             f"and padding {padding!r}: give smaller filters or larger images."
         )
     return _convolutional(
-        extent, sizes, activation, filter_size, padding, _arguments.flag("biases", biases),
+        extent, sizes, activation, filter_size, padding, deviations(biases, weight_std, bias_std),
         _network.readout(outputs), _arguments.float_type(dtype),
     )  # fmt: skip
 
@@ -86,7 +91,7 @@ def _convolutional(
     activation: str | Activation,
     size: int,
     padding: str,
-    biases: bool,
+    deviations: Deviations,
     readout: tuple[int, ...],
     dtype: Any,
 ) -> Network:
@@ -101,19 +106,18 @@ def _convolutional(
     window = _layers.Window(size, padding)
 
     def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
-        alpha = _layers.image(x, shape)
+        alpha, through = _layers.image(x, shape), deviations.layer(affine)
         for layer, m in zip(params[:-1], sizes, strict=False):
-            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m), window))
-        flat = alpha.reshape(-1, x.shape[0])
-        return affine(params[-1], flat, 1 / math.sqrt(channels[-1])).T
+            alpha = omega.function(through(layer, alpha, m, window))
+        return through(params[-1], alpha.reshape(-1, x.shape[0]), channels[-1]).T
 
     return _network.layered(
-        name=_network.title(f"convolutional {size}-wide", channels, activation, biases),
+        name=_network.title(f"convolutional {size}-wide", channels, activation, deviations),
         width=min(channels),
-        init=_network.standard_normal([*filters, last], biases, dtype),
+        init=_network.standard_normal([*filters, last], deviations.biases, dtype),
         forward=forward,
         kernel=_network.analytic(
-            _neural_tangents.convolutional_kernel, activation, depth, biases,
+            _neural_tangents.convolutional_kernel, activation, depth, deviations,
             shape=shape, size=size, padding=padding, positions=positions,
         ),
         d=math.prod(shape),

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ntklib.networks import _angles, _programs, _tiles
+from ntklib.networks._deviations import Deviations
 from ntklib.networks._layers import Window
 
 SIDE = 64
@@ -101,14 +102,14 @@ class Convolutional:
     Attributes:
       moments: of its activation.
       depth: number of convolutions.
-      biases: whether every layer has a standard normal bias.
+      deviations: σ_w and σ_b of every layer.
       shape: of an image, (*positions, channels).
       window: of the convolutions.
     """
 
     moments: Moments
     depth: int
-    biases: bool
+    deviations: Deviations
     shape: tuple[int, ...]
     window: Window
 
@@ -140,7 +141,7 @@ class Convolutional:
         image = jnp.moveaxis(x.reshape(-1, *self.shape), 0, -1)
 
         def layer(s: Array, _: None) -> tuple[Array, Any]:
-            profile, after = self.moments.profile(self._sums(s) + float(self.biases))
+            profile, after = self.moments.profile(self._sums(s) + self.deviations.bias**2)
             return after, profile
 
         s, layers = jax.lax.scan(layer, jnp.mean(image * image, axis=-2), length=self.depth)
@@ -158,7 +159,7 @@ class Convolutional:
 
         delta, opposite = (jnp.mean((x + sign * y) ** 2, axis=-3) / 2 for sign in (-1, 1))
         # What ReLU returns is at acute angles; erf has no need of it.
-        opposite = (self._sums(opposite) + 2 * self.biases)[None]
+        opposite = (self._sums(opposite) + 2 * self.deviations.bias**2)[None]
         further = jnp.full((self.depth - 1, *delta.shape), jnp.inf, delta.dtype)
         given = (jnp.concatenate([opposite, further]), layers, layers_)
         (delta, tangent), _ = jax.lax.scan(layer, (delta, jnp.zeros_like(delta)), given)
@@ -166,11 +167,12 @@ class Convolutional:
         if self.window.padding == "VALID":
             lost = self.depth * (self.window.size - 1)
             last = last[tuple(slice(length - lost) for length in self.shape[:-1])]
-        return jnp.sum(last, axis=range(last.ndim - 2)) + float(self.biases)
+        total = jnp.sum(last, axis=range(last.ndim - 2))
+        return self.deviations.weighted(total) + self.deviations.bias**2
 
     def _sums(self, maps: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Returns sums over windows, and 0 in place of those that would reach out of the image."""
-        sums = self.window.sums(maps, len(self.shape) - 1)
+        """Returns σ_w² times sums over windows, and 0 where these would reach out of the image."""
+        sums = self.deviations.weighted(self.window.sums(maps, len(self.shape) - 1))
         if self.window.padding == "VALID":
             return jnp.pad(sums, [(0, n - m) for n, m in zip(maps.shape, sums.shape, strict=True)])
         return sums

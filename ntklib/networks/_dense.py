@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _arguments, _checks
 from ntklib.networks import _network, _neural_tangents
+from ntklib.networks._deviations import Deviations, deviations
 from ntklib.networks._layers import Affine
 from ntklib.networks._network import Network
 from ntklib.networks.activations import Activation, named
@@ -19,6 +20,8 @@ def fully_connected(
     activation: str | Activation = "erf",
     *,
     biases: bool = False,
+    weight_std: float = 1.0,
+    bias_std: float | None = None,
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -27,6 +30,7 @@ def fully_connected(
     $\alpha^{(0)} = x$, $\alpha^{(l)} = \omega(W^{(l)}\alpha^{(l-1)}/\sqrt{m_{l-1}} + b^{(l)})$,
     $f = v^T\alpha^{(L)}/\sqrt{m_L} + c$ with m₀ = d and every entry of W, b, v, c drawn from
     N(0, 1); without `biases` there are no b and c, as in the source (slide "Architectures").
+    With deviations σ_w and σ_b every layer is $\sigma_wW\alpha/\sqrt m + \sigma_bb$.
 
     Args:
       d: input dimension m₀.
@@ -34,6 +38,8 @@ def fully_connected(
       activation: the name of ω, a key of `activations.ACTIVATIONS`, or what `activations.by_series`
         made of it.
       biases: whether there are b⁽ˡ⁾ and c.
+      weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
+      bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
       outputs: None for the source's scalar f; else o, and v and c have a row for each output.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -48,20 +54,22 @@ def fully_connected(
       'fully connected 4×8, relu, biases'
       >>> network.parameters  # 4·3 + 8·5 + 9
       61
+      >>> networks.fully_connected(2, (4,), "relu", weight_std=2**0.5, bias_std=0.1).name
+      'fully connected 4, relu, σ_w = 1.41421, σ_b = 0.1'
     """
     d = _checks.whole_number("d", d, least=1)
     sizes = (d, *_arguments.whole_numbers("widths", widths, "(512,)", least=1))
     named(activation)
-    biases = _arguments.flag("biases", biases)
+    scales = deviations(biases, weight_std, bias_std)
     readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
-    return _fully_connected(sizes, activation, biases, readout, kind)
+    return _fully_connected(sizes, activation, scales, readout, kind)
 
 
 @_network.made_by
 def _fully_connected(
     sizes: tuple[int, ...],
     activation: str | Activation,
-    biases: bool,
+    deviations: Deviations,
     readout: tuple[int, ...],
     dtype: Any,
 ) -> Network:
@@ -69,17 +77,19 @@ def _fully_connected(
     shapes = [*zip(sizes[1:], sizes[:-1], strict=True), (*readout, sizes[-1])]
 
     def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
-        alpha = x.T
+        alpha, through = x.T, deviations.layer(affine)
         for layer, m in zip(params[:-1], sizes, strict=False):
-            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m)))
-        return affine(params[-1], alpha, 1 / math.sqrt(sizes[-1])).T
+            alpha = omega.function(through(layer, alpha, m))
+        return through(params[-1], alpha, sizes[-1]).T
 
     return _network.layered(
-        name=_network.title("fully connected", sizes[1:], activation, biases),
+        name=_network.title("fully connected", sizes[1:], activation, deviations),
         width=min(sizes[1:]),
-        init=_network.standard_normal(shapes, biases, dtype),
+        init=_network.standard_normal(shapes, deviations.biases, dtype),
         forward=forward,
-        kernel=_network.analytic(_neural_tangents.dense_kernel, activation, len(sizes) - 1, biases),
+        kernel=_network.analytic(
+            _neural_tangents.dense_kernel, activation, len(sizes) - 1, deviations
+        ),
         d=sizes[0],
     )
 
@@ -91,6 +101,8 @@ def residual(
     activation: str | Activation = "tanh",
     *,
     biases: bool = False,
+    weight_std: float = 1.0,
+    bias_std: float | None = None,
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -99,7 +111,7 @@ def residual(
     $\alpha^{(1)} = \omega(W^{(1)}x/\sqrt d + b^{(1)})$ brings the input to width m, then
     $\alpha^{(l)} = \omega(W^{(l)}\alpha^{(l-1)}/\sqrt m + b^{(l)}) + \alpha^{(l-1)}$ for
     l = 2, …, L and $f = v^T\alpha^{(L)}/\sqrt m + c$, all parameters N(0, 1) (slide
-    "Architectures").
+    "Architectures"); σ_w and σ_b as in `fully_connected`.
 
     Args:
       d: input dimension.
@@ -107,6 +119,8 @@ def residual(
       depth: L, at least 1.
       activation: an odd ω: "erf", "tanh", or what `activations.by_series` made of one.
       biases: whether there are b⁽ˡ⁾ and c.
+      weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
+      bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
       outputs: None for a scalar f, else the number of outputs.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -132,9 +146,9 @@ def residual(
             "only then does E[ω(u)] = 0 make the two branches uncorrelated, which the analytic "
             "kernel rests on."
         )
-    biases = _arguments.flag("biases", biases)
+    scales = deviations(biases, weight_std, bias_std)
     readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
-    return _residual(*sizes, activation, biases, readout, kind)
+    return _residual(*sizes, activation, scales, readout, kind)
 
 
 @_network.made_by
@@ -143,7 +157,7 @@ def _residual(
     m: int,
     depth: int,
     activation: str | Activation,
-    biases: bool,
+    deviations: Deviations,
     readout: tuple[int, ...],
     dtype: Any,
 ) -> Network:
@@ -151,17 +165,18 @@ def _residual(
     shapes = [(m, d), *[(m, m)] * (depth - 1), (*readout, m)]
 
     def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
-        alpha = omega.function(affine(params[0], x.T, 1 / math.sqrt(d)))
+        through = deviations.layer(affine)
+        alpha = omega.function(through(params[0], x.T, d))
         for layer in params[1:-1]:
-            alpha = omega.function(affine(layer, alpha, 1 / math.sqrt(m))) + alpha
-        return affine(params[-1], alpha, 1 / math.sqrt(m)).T
+            alpha = omega.function(through(layer, alpha, m)) + alpha
+        return through(params[-1], alpha, m).T
 
     return _network.layered(
-        name=_network.title("residual", [m] * depth, activation, biases),
+        name=_network.title("residual", [m] * depth, activation, deviations),
         width=m,
-        init=_network.standard_normal(shapes, biases, dtype),
+        init=_network.standard_normal(shapes, deviations.biases, dtype),
         forward=forward,
-        kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, biases),
+        kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, deviations),
         d=d,
     )
 

@@ -24,7 +24,7 @@ LENGTHS = (2**10, 2**12, 2**14, 2**16)
 
 Layer = dict[str, Array]
 Affine = Callable[..., Array]
-"""(layer, inputs, scale, window=None) ↦ outputs, as `affine` below."""
+"""(layer, inputs, scale, window=None, bias_scale=1) ↦ outputs, as `affine` below."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,9 @@ def affine(
     inputs: Float[Array, "features *positions n"],
     scale: float,
     window: Window | None = None,
+    bias_scale: float = 1.0,
 ) -> Float[Array, "..."]:
-    """Returns scale·W a + b at every position and point, shape ([units,] *positions, n).
+    """Returns scale·W a + bias_scale·b at every position and point, shape ([units,] *positions, n).
 
     Args:
       layer: "weight" W, shape (units, ...) with one entry a feature in its other axes, or
@@ -90,6 +91,7 @@ def affine(
       inputs: a, or for a convolution the images whose patches are a.
       scale: NTK scaling, such as 1/√m.
       window: of a convolution; None for a dense layer.
+      bias_scale: of the biases.
     """
     seen = inputs if window is None else window.patches(inputs)
     weight = layer["weight"]
@@ -97,7 +99,7 @@ def affine(
         weight = weight.reshape(weight.shape[0], -1)
     outputs = jnp.tensordot(weight, seen, 1) * scale
     if "bias" in layer:
-        bias = layer["bias"]
+        bias = layer["bias"] if bias_scale == 1 else layer["bias"] * bias_scale
         outputs = outputs + bias.reshape(bias.shape + (1,) * (seen.ndim - 1))
     return outputs
 

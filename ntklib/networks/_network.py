@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _arguments, _checks
 from ntklib.networks import _layers
+from ntklib.networks._deviations import Deviations
 from ntklib.networks._layers import Affine
 from ntklib.networks.activations import Activation, named
 
@@ -163,7 +164,7 @@ class _Limit:
     build: Callable[..., Kernel]
     activation: str | Activation
     depth: int
-    biases: bool
+    deviations: Deviations
     form: tuple[tuple[str, Any], ...]
 
     def __call__(self, x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
@@ -172,7 +173,9 @@ class _Limit:
 
 @functools.cache
 def _built(kernel: _Limit) -> Kernel:
-    return kernel.build(kernel.depth, named(kernel.activation), kernel.biases, **dict(kernel.form))
+    return kernel.build(
+        kernel.depth, named(kernel.activation), kernel.deviations, **dict(kernel.form)
+    )
 
 
 @functools.cache
@@ -180,16 +183,23 @@ def analytic(
     build: Callable[..., Kernel],
     activation: str | Activation,
     depth: int,
-    biases: bool,
+    deviations: Deviations,
     **form: Any,
 ) -> Kernel:
     """The analytic kernel, built at its first use: it doesn't depend on the widths."""
-    return _Limit(build, activation, depth, biases, tuple(form.items()))
+    return _Limit(build, activation, depth, deviations, tuple(form.items()))
 
 
-def title(kind: str, sizes: Sequence[int], activation: str | Activation, biases: bool) -> str:
+def title(
+    kind: str, sizes: Sequence[int], activation: str | Activation, deviations: Deviations
+) -> str:
     """Returns a network's name."""
-    return f"{kind} {'×'.join(map(str, sizes))}, {activation}{', biases' if biases else ''}"
+    words = [f"{kind} {'×'.join(map(str, sizes))}", str(activation)]
+    if deviations.weight != 1:
+        words.append(f"σ_w = {deviations.weight:.6g}")
+    if deviations.biases:
+        words.append("biases" if deviations.bias == 1 else f"σ_b = {deviations.bias:.6g}")
+    return ", ".join(words)
 
 
 def readout(outputs: int | None) -> tuple[int, ...]:

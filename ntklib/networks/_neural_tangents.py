@@ -25,6 +25,7 @@ import jax.interpreters.ad
 from jaxtyping import Array, Float
 
 from ntklib.networks import _covariance_maps, _covariances, _programs, _tiles
+from ntklib.networks._deviations import Deviations
 from ntklib.networks._layers import Window
 from ntklib.networks.activations import Activation
 
@@ -105,13 +106,13 @@ def load() -> types.ModuleType:
         return importlib.import_module("neural_tangents")
 
 
-def dense_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
+def dense_kernel(depth: int, activation: Activation, deviations: Deviations) -> GramOf:
     r"""The analytic tangent kernel $K^\infty$ of a fully connected network in NTK scaling.
 
     Args:
       depth: number of hidden layers.
       activation: ω.
-      biases: whether every layer has a standard normal bias.
+      deviations: σ_w and σ_b of every layer.
 
     Returns:
       A function of two arrays of points that returns their Gram matrix.
@@ -120,14 +121,14 @@ def dense_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
       ImportError: neural-tangents is not installed.
     """
     if activation.layers is not None:
-        return _covariances.gram(activation.layers(depth, biases))
+        return _covariances.gram(activation.layers(depth, deviations))
     stax = _stax()
-    hidden = [_dense(stax, biases), activation.layer(stax)] * depth
-    _, _, kernel_of = stax.serial(*hidden, _dense(stax, biases))
+    hidden = [_dense(stax, deviations), activation.layer(stax)] * depth
+    _, _, kernel_of = stax.serial(*hidden, _dense(stax, deviations))
     return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"), activation)
 
 
-def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
+def residual_kernel(depth: int, activation: Activation, deviations: Deviations) -> GramOf:
     r"""The analytic tangent kernel of a residual network with an odd activation.
 
     $\alpha^{(l)} = \omega(u) + \alpha^{(l-1)}$: given α⁽ˡ⁻¹⁾, u is symmetric and ω odd, so the
@@ -135,15 +136,15 @@ def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
     of order 1/√m. Covariances and tangent kernels of the branches add:
     $\Sigma_l = F(\Sigma_{l-1}) + \Sigma_{l-1}$,
     $\Theta_l = \dot F(\Sigma_{l-1})\circ(\Theta_{l-1} + \Sigma_{l-1}) + \Theta_{l-1}$ without
-    biases. neural-tangents refuses to add branches that don't end in a dense layer, so they are
-    added here. Arguments and result are those of `dense_kernel`; the first hidden layer is fully
-    connected, and the activation must be odd.
+    biases and deviations. neural-tangents refuses to add branches that don't end in a dense layer,
+    so they are added here. Arguments and result are those of `dense_kernel`; the first hidden layer
+    is fully connected, and the activation must be odd.
     """
     if activation.layers is not None:
-        return _covariances.gram(activation.layers(depth, biases, residual=True))
+        return _covariances.gram(activation.layers(depth, deviations, residual=True))
     stax = _stax()
-    _, _, branch_of = stax.serial(_dense(stax, biases), activation.layer(stax))
-    _, _, readout_of = stax.serial(_dense(stax, biases))
+    _, _, branch_of = stax.serial(_dense(stax, deviations), activation.layer(stax))
+    _, _, readout_of = stax.serial(_dense(stax, deviations))
 
     def tangent(x1: Array, x2: Array) -> Array:
         total = branch_of(x1, x2)
@@ -163,7 +164,7 @@ def residual_kernel(depth: int, activation: Activation, biases: bool) -> GramOf:
 def convolutional_kernel(
     depth: int,
     activation: Activation,
-    biases: bool,
+    deviations: Deviations,
     *,
     shape: tuple[int, ...],
     size: int,
@@ -175,7 +176,7 @@ def convolutional_kernel(
     Args:
       depth: number of convolutions.
       activation: as for `dense_kernel`.
-      biases: as for `dense_kernel`.
+      deviations: as for `dense_kernel`.
       shape: of an input, (*positions, channels).
       size: length of the filters along every axis.
       padding: "SAME", "CIRCULAR" or "VALID".
@@ -184,7 +185,7 @@ def convolutional_kernel(
     if activation.maps is not None:
         window = Window(size, padding)
         return _covariance_maps.gram(
-            _covariance_maps.Convolutional(activation.maps, depth, biases, shape, window)
+            _covariance_maps.Convolutional(activation.maps, depth, deviations, shape, window)
         )
     axes = len(shape) - 1
     stax = _stax()
@@ -194,12 +195,12 @@ def convolutional_kernel(
         1,
         (size,) * axes,
         padding=padding,
-        W_std=math.sqrt(size**axes),
-        b_std=1.0 if biases else None,
+        W_std=deviations.weight * math.sqrt(size**axes),
+        b_std=deviations.bias or None,
         parameterization="ntk",
     )
     hidden = [convolution, activation.layer(stax)] * depth
-    readout = _dense(stax, biases, math.sqrt(positions))
+    readout = _dense(stax, deviations, math.sqrt(positions))
     _, _, kernel_of = stax.serial(*hidden, stax.Flatten(), readout)
 
     def tangent(x1: Array, x2: Array) -> Array:
@@ -209,8 +210,9 @@ def convolutional_kernel(
     return _gram(tangent, activation, math.prod(shape[:-1]))
 
 
-def _dense(stax: Any, biases: bool, scale: float = 1.0) -> Any:
-    return stax.Dense(1, W_std=scale, b_std=1.0 if biases else None, parameterization="ntk")
+def _dense(stax: Any, deviations: Deviations, scale: float = 1.0) -> Any:
+    weight, bias = deviations.weight * scale, deviations.bias or None
+    return stax.Dense(1, W_std=weight, b_std=bias, parameterization="ntk")
 
 
 def _stax() -> types.ModuleType:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ntklib import _arguments, _checks
-from ntklib.networks import _calls, _covariance_maps, _covariances, _erf, _hermite
+from ntklib.networks import _calls, _covariance_maps, _erf, _hermite, _recursions
 
 __all__ = ["ACTIVATIONS", "by_series"]
 
@@ -27,7 +27,7 @@ class Activation:
       smooth: whether ω is twice continuously differentiable with ω, ω' Lipschitz (Assumption 1).
       odd: whether ω(−u) = −ω(u), which residual networks need.
       closed_form: whether its kernel is an elementary function; else it is a Hermite series.
-      layers: makes, of depth and biases, the recursion of `_covariances`; None where there is none.
+      layers: makes, of depth and deviations, its recursion; None where there is none.
       maps: what it does to the maps of `_covariance_maps`; None where those aren't known.
 
     Example:
@@ -43,7 +43,7 @@ class Activation:
     smooth: bool
     odd: bool
     closed_form: bool
-    layers: Callable[..., _covariances.Layers] | None = None
+    layers: Callable[..., _recursions.Layers] | None = None
     maps: _covariance_maps.Moments | None = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
@@ -139,7 +139,7 @@ ACTIVATIONS = {
         smooth=True,
         odd=True,
         closed_form=True,
-        layers=_covariances.Erf,
+        layers=_recursions.Erf,
         maps=_covariance_maps.Erf(),
     ),
     "gelu": Activation(
@@ -157,7 +157,7 @@ ACTIVATIONS = {
         smooth=False,
         odd=False,
         closed_form=True,
-        layers=_covariances.Relu,
+        layers=_recursions.Relu,
         maps=_covariance_maps.Relu(),
     ),
     "softplus": _by_series("softplus", jax.nn.softplus, odd=False),

@@ -12,6 +12,7 @@ import xla
 
 from ntklib import kernels, networks
 from ntklib.networks import _neural_tangents
+from ntklib.networks._deviations import Deviations
 from ntklib.networks.activations import named
 
 Gram = Callable[[Any, Any], Any]
@@ -39,7 +40,8 @@ def theirs(activation: str, form: dict[str, Any], biases: bool) -> Gram:
     *lengths, _ = form["shape"]
     lost = form["depth"] * (form["size"] - 1) if form["padding"] == "VALID" else 0
     found = _neural_tangents.convolutional_kernel(
-        positions=int(np.prod([length - lost for length in lengths])), biases=biases,
+        positions=int(np.prod([length - lost for length in lengths])),
+        deviations=Deviations(1.0, float(biases)),
         activation=dataclasses.replace(named(activation), maps=None), **form,
     )  # fmt: skip
     return jax.jit(found)

@@ -30,18 +30,21 @@ def moments(activation: str, c: Any, s: Any, r: Any) -> tuple[Any, Any]:
     return value, (mp.pi - phi) / (2 * mp.pi)
 
 
-def exact(activation: str, depth: int, biases: bool, residual: bool, x: Any, y: Any) -> Any:
-    """The kernel of two points, by the recursion."""
+def exact(
+    activation: str, depth: int, bias: float, residual: bool, x: Any, y: Any, weight: float = 1.0
+) -> Any:
+    """The kernel of two points, by the recursion, for biases and weights of these deviations."""
+    w, b = mp.mpf(weight) ** 2, mp.mpf(bias) ** 2
     s, r, c = (mp.fdot(p, q) / len(x) for p, q in ((x, x), (y, y), (x, y)))
     tangent = mp.mpf(0)
     for layer in range(depth):
-        s_in, r_in, c_in = s + biases, r + biases, c + biases
+        s_in, r_in, c_in = w * s + b, w * r + b, w * c + b
         value, slope = moments(activation, c_in, s_in, r_in)
         new = [moments(activation, v, v, v)[0] for v in (s_in, r_in)]
         adds = residual and layer > 0
-        tangent = slope * (tangent + c_in) + adds * tangent
+        tangent = slope * (w * tangent + c_in) + adds * tangent
         s, r, c = new[0] + adds * s, new[1] + adds * r, value + adds * c
-    return tangent + c + biases
+    return w * (tangent + c) + b
 
 
 def close_points(d: int, norm: float, dtype: Any) -> np.ndarray:
@@ -52,16 +55,18 @@ def close_points(d: int, norm: float, dtype: Any) -> np.ndarray:
     return (norm * np.stack([first, second, first, -first, 3 * first, *near])).astype(dtype)
 
 
-def largest_error(network: Any, form: tuple[str, int, bool, bool], x: np.ndarray) -> float:
+def largest_error(
+    network: Any, form: tuple[str, int, float, bool], x: np.ndarray, weight: float = 1.0
+) -> float:
     """The error beside the first point, relative to the diagonal and ε times depth + 1."""
     gram = np.asarray(kernels.analytic(network, jnp.asarray(x)))
     np.testing.assert_array_equal(gram, gram.T)
     # The squares of variances of 10³⁰⁰ and 1 are told apart.
     with mp.workdps(700 if np.abs(x).max() > 1e10 and form[0] == "erf" else 50):
         rows = [[mp.mpf(float(value)) for value in row] for row in x]
-        diagonal = [exact(*form, row, row) for row in rows]
+        diagonal = [exact(*form, row, row, weight) for row in rows]
         errors = [
-            abs(mp.mpf(float(gram[0, j])) - exact(*form, rows[0], rows[j]))
+            abs(mp.mpf(float(gram[0, j])) - exact(*form, rows[0], rows[j], weight))
             / mp.sqrt(diagonal[0] * diagonal[j])
             for j in range(len(x))
         ]
@@ -99,6 +104,24 @@ def test_residual_kernel_is_exact_where_points_coincide(biases: bool) -> None:
     network = networks.residual(3, 1, 5, "erf", biases=biases)
     x = close_points(3, 1.0, np.float64)
     assert largest_error(network, ("erf", 5, biases, True), x) < EXACTNESS
+
+
+@pytest.mark.parametrize(("weight", "bias"), [(2**0.5, 0.1), (1.5, None), (0.3, 2.0)])
+@pytest.mark.parametrize("kind", ["erf", "relu", "residual"])
+def test_kernel_with_deviations_is_exact_where_points_coincide(
+    kind: str, weight: float, bias: float | None
+) -> None:
+    options: Any = {"weight_std": weight, "bias_std": bias}
+    residual = kind == "residual"
+    activation = "erf" if residual else kind
+    if residual:
+        network = networks.residual(3, 1, 3, activation, **options)
+    else:
+        network = networks.fully_connected(3, (1, 1, 1), activation, **options)
+    form = (activation, 3, bias or 0.0, residual)
+    # erf tells 1 − ρ̃ from c to ε·(1 + 2s), of variances s that grow with σ_w².
+    within = EXACTNESS * max(1.0, weight**2)
+    assert largest_error(network, form, close_points(3, 1.0, np.float64), weight) < within
 
 
 @pytest.mark.parametrize("biases", [False, True])
