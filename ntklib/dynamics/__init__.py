@@ -6,8 +6,8 @@ kept as it is at the start; `gradient_descent` trains in steps instead, with any
 labels too. `network_flows` and `kernel_flows` (m = ∞) repeat a flow over independent draws. Below
 them are closed forms on matrices: `kernel_flow` for m = ∞ and finite n, `ideal_flow` for m = n = ∞.
 
-`pools` cuts networks of several widths from common neurons; `linearization` holds a network beside
-its linearization.
+`kernels_along` follows the tangent kernel of a flow. `pools` cuts networks of several widths from
+common neurons; `linearization` holds a network beside its linearization.
 """
 
 from ntklib.dynamics import linearization, pools
@@ -15,6 +15,7 @@ from ntklib.dynamics._closed_forms import closed_form, damping_factor, ideal_flo
 from ntklib.dynamics._descent import gradient_descent
 from ntklib.dynamics._ensembles import kernel_flows, network_flows
 from ntklib.dynamics._flows import Trajectory, gradient_flow
+from ntklib.dynamics._kernels_along import kernels_along
 
 __all__ = [
     "Trajectory",
@@ -25,6 +26,7 @@ __all__ = [
     "ideal_flow",
     "kernel_flow",
     "kernel_flows",
+    "kernels_along",
     "linearization",
     "network_flows",
     "pools",

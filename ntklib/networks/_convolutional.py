@@ -27,6 +27,7 @@ def convolutional(
     biases: bool = False,
     weight_std: float = 1.0,
     bias_std: float | None = None,
+    parameterization: str = "ntk",
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -48,6 +49,7 @@ def convolutional(
       biases: whether there are b⁽ˡ⁾, one a channel, and c.
       weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
       bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
+      parameterization: "ntk" or "standard", as in `fully_connected`.
       outputs: None for a scalar f, else the number of outputs.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -79,7 +81,8 @@ def convolutional(
             f"and padding {padding!r}: give smaller filters or larger images."
         )
     return _convolutional(
-        extent, sizes, activation, filter_size, padding, deviations(biases, weight_std, bias_std),
+        extent, sizes, activation, filter_size, padding,
+        deviations(biases, weight_std, bias_std, parameterization, (extent[-1], *sizes)),
         _network.readout(outputs), _arguments.float_type(dtype),
     )  # fmt: skip
 
@@ -114,7 +117,7 @@ def _convolutional(
     return _network.layered(
         name=_network.title(f"convolutional {size}-wide", channels, activation, deviations),
         width=min(channels),
-        init=_network.standard_normal([*filters, last], deviations.biases, dtype),
+        init=_network.standard_normal([*filters, last], deviations, dtype),
         forward=forward,
         kernel=_network.analytic(
             _neural_tangents.convolutional_kernel, activation, depth, deviations,

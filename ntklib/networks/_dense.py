@@ -22,6 +22,7 @@ def fully_connected(
     biases: bool = False,
     weight_std: float = 1.0,
     bias_std: float | None = None,
+    parameterization: str = "ntk",
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -32,6 +33,14 @@ def fully_connected(
     N(0, 1); without `biases` there are no b and c, as in the source (slide "Architectures").
     With deviations σ_w and σ_b every layer is $\sigma_wW\alpha/\sqrt m + \sigma_bb$.
 
+    In standard parameterization a layer is $W\alpha + b$, with entries drawn from N(0, σ_w²/m) and
+    N(0, σ_b²), as deep-learning libraries have it: the same f, whose gradient flow trains weights
+    m/σ_w² and biases 1/σ_b² times as fast as in NTK scaling. So its tangent kernel has no limit:
+    $\sum_l \frac{m_{l-1}}{\sigma_w^2}\Theta_{W,l} + \frac{1}{\sigma_b^2}\Theta_{b,l}$ of the
+    limits of the layers' parts, which `kernel` returns, grows with the widths (Sohl-Dickstein et
+    al. 2020, "On the infinite width limit of neural networks with a standard parameterization").
+    neural-tangents computes it, and of ReLU tells it to 10⁻⁷ where points coincide.
+
     Args:
       d: input dimension m₀.
       widths: m₁, …, m_L.
@@ -40,6 +49,7 @@ def fully_connected(
       biases: whether there are b⁽ˡ⁾ and c.
       weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
       bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
+      parameterization: "ntk" or "standard", see above.
       outputs: None for the source's scalar f; else o, and v and c have a row for each output.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -60,7 +70,7 @@ def fully_connected(
     d = _checks.whole_number("d", d, least=1)
     sizes = (d, *_arguments.whole_numbers("widths", widths, "(512,)", least=1))
     named(activation)
-    scales = deviations(biases, weight_std, bias_std)
+    scales = deviations(biases, weight_std, bias_std, parameterization, sizes)
     readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
     return _fully_connected(sizes, activation, scales, readout, kind)
 
@@ -85,7 +95,7 @@ def _fully_connected(
     return _network.layered(
         name=_network.title("fully connected", sizes[1:], activation, deviations),
         width=min(sizes[1:]),
-        init=_network.standard_normal(shapes, deviations.biases, dtype),
+        init=_network.standard_normal(shapes, deviations, dtype),
         forward=forward,
         kernel=_network.analytic(
             _neural_tangents.dense_kernel, activation, len(sizes) - 1, deviations
@@ -103,6 +113,7 @@ def residual(
     biases: bool = False,
     weight_std: float = 1.0,
     bias_std: float | None = None,
+    parameterization: str = "ntk",
     outputs: int | None = None,
     dtype: Any = None,
 ) -> Network:
@@ -121,6 +132,7 @@ def residual(
       biases: whether there are b⁽ˡ⁾ and c.
       weight_std: σ_w, the deviation that W and v are multiplied by; 1 in the source.
       bias_std: σ_b, that of b and c; a network with it has biases. None is 1 with `biases`.
+      parameterization: "ntk" or "standard", as in `fully_connected`.
       outputs: None for a scalar f, else the number of outputs.
       dtype: of the parameters; JAX's default floating-point type if None.
 
@@ -146,7 +158,8 @@ def residual(
             "only then does E[ω(u)] = 0 make the two branches uncorrelated, which the analytic "
             "kernel rests on."
         )
-    scales = deviations(biases, weight_std, bias_std)
+    fan_in = (sizes[0], *[sizes[1]] * sizes[2])
+    scales = deviations(biases, weight_std, bias_std, parameterization, fan_in)
     readout, kind = _network.readout(outputs), _arguments.float_type(dtype)
     return _residual(*sizes, activation, scales, readout, kind)
 
@@ -174,7 +187,7 @@ def _residual(
     return _network.layered(
         name=_network.title("residual", [m] * depth, activation, deviations),
         width=m,
-        init=_network.standard_normal(shapes, deviations.biases, dtype),
+        init=_network.standard_normal(shapes, deviations, dtype),
         forward=forward,
         kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, deviations),
         d=d,

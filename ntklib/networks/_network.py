@@ -146,13 +146,14 @@ class Analytic:
 
 
 def standard_normal(
-    shapes: Sequence[tuple[int, ...]], biases: bool, dtype: Any
+    shapes: Sequence[tuple[int, ...]], deviations: Deviations, dtype: Any
 ) -> Callable[[Any], PyTree]:
-    """Returns the `init` of layers of these shapes with standard normal parameters."""
+    """Returns the `init` of layers of these shapes: standard normal, or multiples of that."""
 
     def init(key: Any) -> PyTree:
         keys = jax.random.split(_arguments.key("key", key), len(shapes))
-        return _layers.normal(keys, shapes, biases=biases, dtype=dtype)
+        layers = _layers.normal(keys, shapes, biases=deviations.biases, dtype=dtype)
+        return deviations.drawn(layers)
 
     return init
 
@@ -199,6 +200,8 @@ def title(
         words.append(f"σ_w = {deviations.weight:.6g}")
     if deviations.biases:
         words.append("biases" if deviations.bias == 1 else f"σ_b = {deviations.bias:.6g}")
+    if deviations.fan_in:
+        words.append("standard parameterization")
     return ", ".join(words)
 
 

@@ -120,11 +120,12 @@ def dense_kernel(depth: int, activation: Activation, deviations: Deviations) -> 
     Raises:
       ImportError: neural-tangents is not installed.
     """
-    if activation.layers is not None:
+    if activation.layers is not None and not deviations.fan_in:
         return _covariances.gram(activation.layers(depth, deviations))
     stax = _stax()
-    hidden = [_dense(stax, deviations), activation.layer(stax)] * depth
-    _, _, kernel_of = stax.serial(*hidden, _dense(stax, deviations))
+    layers = [_dense(stax, deviations, layer) for layer in range(depth + 1)]
+    hidden = [part for layer in layers[:-1] for part in (layer, activation.layer(stax))]
+    _, _, kernel_of = stax.serial(*hidden, layers[-1])
     return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"), activation)
 
 
@@ -140,11 +141,11 @@ def residual_kernel(depth: int, activation: Activation, deviations: Deviations) 
     so they are added here. Arguments and result are those of `dense_kernel`; the first hidden layer
     is fully connected, and the activation must be odd.
     """
-    if activation.layers is not None:
+    if activation.layers is not None and not deviations.fan_in:
         return _covariances.gram(activation.layers(depth, deviations, residual=True))
     stax = _stax()
-    _, _, branch_of = stax.serial(_dense(stax, deviations), activation.layer(stax))
-    _, _, readout_of = stax.serial(_dense(stax, deviations))
+    _, _, branch_of = stax.serial(_dense(stax, deviations, 0), activation.layer(stax))
+    _, _, readout_of = stax.serial(_dense(stax, deviations, depth))
 
     def tangent(x1: Array, x2: Array) -> Array:
         total = branch_of(x1, x2)
@@ -182,7 +183,7 @@ def convolutional_kernel(
       padding: "SAME", "CIRCULAR" or "VALID".
       positions: how many the last convolution leaves.
     """
-    if activation.maps is not None:
+    if activation.maps is not None and not deviations.fan_in:
         window = Window(size, padding)
         return _covariance_maps.gram(
             _covariance_maps.Convolutional(activation.maps, depth, deviations, shape, window)
@@ -191,16 +192,13 @@ def convolutional_kernel(
     stax = _stax()
     # neural-tangents also divides by the filter's size and by the positions; the source's scaling
     # counts channels alone.
-    convolution = stax.Conv(
-        1,
-        (size,) * axes,
-        padding=padding,
-        W_std=deviations.weight * math.sqrt(size**axes),
-        b_std=deviations.bias or None,
-        parameterization="ntk",
-    )
-    hidden = [convolution, activation.layer(stax)] * depth
-    readout = _dense(stax, deviations, math.sqrt(positions))
+    hidden = []
+    for layer in range(depth):
+        units, form = _form(deviations, layer, math.sqrt(size**axes))
+        hidden += [
+            stax.Conv(units, (size,) * axes, padding=padding, **form), activation.layer(stax)
+        ]  # fmt: skip
+    readout = _dense(stax, deviations, depth, math.sqrt(positions))
     _, _, kernel_of = stax.serial(*hidden, stax.Flatten(), readout)
 
     def tangent(x1: Array, x2: Array) -> Array:
@@ -210,9 +208,17 @@ def convolutional_kernel(
     return _gram(tangent, activation, math.prod(shape[:-1]))
 
 
-def _dense(stax: Any, deviations: Deviations, scale: float = 1.0) -> Any:
-    weight, bias = deviations.weight * scale, deviations.bias or None
-    return stax.Dense(1, W_std=weight, b_std=bias, parameterization="ntk")
+def _dense(stax: Any, deviations: Deviations, layer: int, scale: float = 1.0) -> Any:
+    units, form = _form(deviations, layer, scale)
+    return stax.Dense(units, **form)
+
+
+def _form(deviations: Deviations, layer: int, scale: float) -> tuple[int, dict[str, Any]]:
+    """Returns the units of a layer, which matter in standard parameterization only, and options."""
+    kind = "standard" if deviations.fan_in else "ntk"
+    deviation = {"W_std": deviations.weight * scale, "b_std": deviations.bias or None}
+    units = (*deviations.fan_in[1:], 1)[layer] if deviations.fan_in else 1
+    return units, {**deviation, "parameterization": kind}
 
 
 def _stax() -> types.ModuleType:

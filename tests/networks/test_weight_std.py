@@ -18,7 +18,7 @@ from ntklib.networks import _neural_tangents
 from ntklib.networks.activations import named
 
 D = 6
-OPTIONS: dict[str, float] = {"weight_std": 1.3, "bias_std": 0.4}
+OPTIONS: dict[str, Any] = {"weight_std": 1.3, "bias_std": 0.4}
 IMAGE: dict[str, Any] = {"filter_size": 2, "padding": "CIRCULAR"}
 MAKERS: dict[str, Callable[..., networks.Network]] = {
     "fully connected": lambda m, omega, **options: networks.fully_connected(
@@ -61,9 +61,17 @@ def test_kernel_is_that_of_neural_tangents(kind: str, activation: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("kind", "activation"), KINDS)
-def test_mean_over_draws_is_the_kernel(kind: str, activation: str) -> None:
-    network = MAKERS[kind](128, activation, **OPTIONS)
+STANDARD = [
+    ("fully connected", "relu"), ("residual", "erf"), ("convolutional", "gelu"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "activation", "parameterization"),
+    [(*each, "ntk") for each in KINDS] + [(*each, "standard") for each in STANDARD],
+)
+def test_mean_over_draws_is_the_kernel(kind: str, activation: str, parameterization: str) -> None:
+    network = MAKERS[kind](128, activation, parameterization=parameterization, **OPTIONS)
     x = jnp.asarray(points(4, D))
     draws = np.asarray(kernels.initial_kernels(network, x, jax.random.key(0), draws=24))
     expected = np.asarray(kernels.analytic(network, x))
@@ -100,3 +108,46 @@ def test_defaults_are_the_source_s(kind: str) -> None:
 def test_deviations_are_positive(kind: str, name: str, bad: float) -> None:
     with refused(f"{name} must be a positive finite number, got"):
         MAKERS[kind](4, "erf", **{name: bad})
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_standard_parameters_are_products(kind: str) -> None:
+    """The same function, whose layers' parts of the kernel are multiplied by m/σ_w² and 1/σ_b²."""
+    ntk, standard = (
+        MAKERS[kind](4, "erf", parameterization=each, **OPTIONS) for each in ("ntk", "standard")
+    )
+    assert standard.name == f"{ntk.name}, standard parameterization"
+    theta, products = (each.init(jax.random.key(0)) for each in (ntk, standard))
+    x = jnp.asarray(points(5, D))
+    np.testing.assert_allclose(standard.apply(products, x), ntk.apply(theta, x), rtol=1e-12)
+    parts = jax.jacobian(ntk.apply)(theta, x)
+    channels = 1 if kind == "convolutional" else D
+    expected = np.zeros((5, 5))
+    for layer, m in zip(parts, (channels, *[4] * len(parts)), strict=False):
+        for rows, gain in (
+            (layer["weight"], m / OPTIONS["weight_std"] ** 2),
+            (layer["bias"], 1 / OPTIONS["bias_std"] ** 2),
+        ):
+            flat = np.asarray(rows).reshape(5, -1)
+            expected += gain * flat @ flat.T
+    for method in ("layers", "jacobian"):
+        found = kernels.empirical(standard, products, x, method=method)
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_standard_kernel_grows_with_each_width() -> None:
+    """Layer by layer, from kernels in NTK scaling whose other layers have no part in it."""
+    x = jnp.asarray(points(3, D))
+
+    def gram(*widths: int) -> np.ndarray:
+        network = networks.fully_connected(D, widths, "erf", parameterization="standard", **OPTIONS)
+        return np.asarray(kernels.analytic(network, x))
+
+    first, second = gram(9, 5) - gram(8, 5), gram(8, 6) - gram(8, 5)
+    np.testing.assert_allclose(gram(108, 205), gram(8, 5) + 100 * first + 200 * second, rtol=1e-10)
+    assert np.all(np.linalg.eigvalsh(first) > 0)
+
+
+def test_other_parameterizations_are_refused() -> None:
+    with refused("parameterization must be one of ntk, standard, got 'mup'"):
+        networks.fully_connected(2, (4,), parameterization="mup")

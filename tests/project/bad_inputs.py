@@ -58,9 +58,9 @@ def module() -> Any:
 
 LEARN_LABELS = (
     "dynamics.gradient_descent", "dynamics.linearization.losses", "learning.zonal.kernel_flow",
-    "theory.fisher.sharpness",
+    "theory.fisher.sharpness", "dynamics.kernels_along",
 )  # fmt: skip
-"""Functions that ask for a target's values at training points only."""
+"""Functions that ask for a target's values at one set of points only, or take them instead."""
 
 TARGETS = (
     Bad("values", "target", jnp.ones(Q),

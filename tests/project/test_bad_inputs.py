@@ -104,6 +104,11 @@ SURFACE: dict[str, Callable[..., Any]] = {
     "dynamics.kernel_flows": lambda kernel=linear_kernel, target=wave, sampler=CIRCLE: (
         dynamics.kernel_flows(kernel, target, sampler, TIMES, KEY, draws=1, n=Q, **QUIET)
     ),
+    "dynamics.kernels_along": lambda network=linear, target=wave, labels=None: (
+        dynamics.kernels_along(
+            network, PATH, CIRCLE, target=target if labels is None else labels, **QUIET
+        )
+    ),
     "dynamics.network_flows": lambda params=START, target=wave, sampler=CIRCLE: (
         dynamics.network_flows(
             networks.Network("own", 2, lambda key: params, linear, linear_kernel),
