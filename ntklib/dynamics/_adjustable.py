@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
-from ntklib.networks import Network
+from ntklib.networks import Network, _network
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def adjustable(network: Network) -> Network:
 
     Raises:
       TypeError: network is no `Network`.
-      ValueError: it has another form.
+      ValueError: it has another form, or isn't in NTK scaling.
 
     Example:
       >>> import jax
@@ -43,6 +43,7 @@ def adjustable(network: Network) -> Network:
     """
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network, got a {type(network).__name__}.")
+    _network.require_ntk_scaling(network)
     shapes = jax.eval_shape(network.init, jax.random.key(0))
     if not (isinstance(shapes, list) and len(shapes) == 2 and shapes[-1]["weight"].ndim == 1):
         raise ValueError(

@@ -27,7 +27,7 @@ from ntklib import _arguments, _checks
 from ntklib.dynamics import _flows
 from ntklib.dynamics._adjustable import adjustable, narrowed
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _parameters
+from ntklib.networks import Network, _door, _network, _parameters
 from ntklib.networks._network import Target
 
 __all__ = ["adjustable", "cut", "flows", "narrowed"]
@@ -115,7 +115,8 @@ def flows(
       r_t at the nodes, by pool and network, shape (b, M/m, s, q).
 
     Raises:
-      ValueError: n doesn't divide N; or as `cut` and `dynamics.gradient_flow` do.
+      ValueError: n doesn't divide N, or the network isn't in NTK scaling; or as `cut` and
+        `dynamics.gradient_flow` do.
 
     Example:
       >>> import jax
@@ -148,7 +149,9 @@ def flows(
     if n is not None and size % _checks.whole_number("n", n, least=1):
         raise ValueError(f"n must divide the {size} points of the program, got {n}.")
     neuron_keys, point_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-    theta_0 = cut(_parameters.starts(_door.network_of(network, widest), neuron_keys), m)
+    pool = _door.network_of(network, widest)
+    _network.require_ntk_scaling(pool)
+    theta_0 = cut(_parameters.starts(pool, neuron_keys), m)
     copies = widest // m
     if n is None:
         sample = jnp.broadcast_to(points, (len(keys) * copies, size, d))

@@ -111,6 +111,19 @@ def made_by(build: Callable[..., Network]) -> Callable[..., Network]:
     return constructor
 
 
+def require_ntk_scaling(network: Network) -> None:
+    """Raises a ValueError for a network of this library whose parameters depend on its width."""
+    _, arguments = network._recipe or (None, ())
+    for each in arguments:
+        if isinstance(each, Network):
+            require_ntk_scaling(each)
+        elif isinstance(each, Deviations) and each.fan_in:
+            raise ValueError(
+                "network must be in NTK scaling, where its neurons are those of other widths too, "
+                f"got {network!r}: make it with parameterization='ntk'."
+            )
+
+
 def layered(
     name: str,
     width: int,

@@ -145,3 +145,18 @@ def test_what_it_refuses() -> None:
             network, TARGET, CIRCLE, TIMES, KEYS, m=3, widest=WIDEST,
             points=measures.circle(12).nodes, n=5,
         )  # fmt: skip
+
+
+def test_networks_of_other_scalings_are_refused() -> None:
+    def standard(m: int) -> networks.Network:
+        return networks.fully_connected(2, (m,), parameterization="standard")
+
+    for refuse in (
+        lambda: pools.adjustable(standard(4)),
+        lambda: pools.flows(
+            lambda m: networks.antisymmetric(standard(m)),
+            TARGET, CIRCLE, TIMES, KEYS, m=3, widest=WIDEST, points=CIRCLE.nodes,
+        ),
+    ):  # fmt: skip
+        with refused("network must be in NTK scaling"):
+            refuse()
