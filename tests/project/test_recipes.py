@@ -12,7 +12,7 @@ from places import ROOT
 TARGETS = re.findall(r"^\.PHONY: ([a-z-]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 PROGRAMS = (
     ".venv/bin/python", ".venv/bin/jupyter-book", ".venv/bin/codespell", ".tools/newest/bin/python",
-    "_setup/run",
+    ".tools/frameworks/bin/python", "_setup/run",
 )  # fmt: skip
 # Those without a program that could fail.
 HARMLESS = {"help", "clean"}
