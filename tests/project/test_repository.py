@@ -1,5 +1,6 @@
 """The project's own files: they agree with each other, and do what the README says."""
 
+import email
 import importlib
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,22 @@ def test_pip_can_install_the_library_without_neural_tangents() -> None:
     required = metadata.requires("ntklib") or []
     assert required
     assert not [requirement for requirement in required if "neural" in requirement]
+
+
+def test_the_wheel_asks_for_nothing_that_pip_can_not_install(tmp_path: Path) -> None:
+    command = ["_setup/run", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path)]
+    bare = os.environ | {"PYTHON": sys.executable, "PIP_CONFIG_FILE": os.devnull}
+    subprocess.run(command, cwd=ROOT, env=bare, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        described = email.message_from_bytes(archive.read(name))
+    required = [Requirement(each) for each in described.get_all("Requires-Dist", [])]
+    needed = {each.name for each in required if each.marker is None}
+    assert needed == {Requirement(each).name for each in PROJECT["project"]["dependencies"]}
+    assert not {"neural-tangents", "tensorflow", "tf2jax"} & {each.name for each in required}
+    assert not [each.name for each in required if each.url]
+    assert "://" not in "\n".join(map(str, described.values()))
 
 
 # ---- notebooks ---------------------------------------------------------------------------------
