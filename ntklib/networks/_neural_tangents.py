@@ -32,7 +32,8 @@ from ntklib.networks.activations import Activation
 GramOf = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
 
 _INSTALL = (
-    "neural-tangents is not installed, and analytic kernels need it. With uv: `uv sync`. "
+    "neural-tangents is not installed, and analytic kernels need it, but for those of ReLU and "
+    "erf. With uv: `uv sync`. "
     "With pip: `pip install frozendict` and then `pip install --no-deps neural-tangents==0.6.5` "
     "(without --no-deps, pip adds TensorFlow, which is not used)."
 )
