@@ -54,11 +54,11 @@ def batch_size(batch: int | None, problem: Problem) -> int | None:
 
 def keys(key: Any, count: int, *, wanted: bool) -> Array | None:
     """Returns a key for each draw, where there are batches."""
-    if wanted != (key is not None):
-        raise TypeError(
-            "key must be given with batch, and only then: jax.random.key(0), or any other."
-        )
-    return jax.random.split(_arguments.key("key", key), count) if wanted else None
+    if wanted:
+        return jax.random.split(_arguments.key("key", key), count)
+    if key is not None:
+        raise TypeError("key draws the points of a batch: give batch too, or leave key out.")
+    return None
 
 
 def increasing(steps: Any) -> np.ndarray:

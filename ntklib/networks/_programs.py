@@ -61,10 +61,10 @@ def _few(*points: Any) -> bool:
     return math.prod(_next(POINTS, len(x)) for x in points) <= ENTRIES
 
 
-def _padded(x: Float[Array, "n d"]) -> np.ndarray:
+def _padded(x: Float[Array, "n d"]) -> Float[Array, "N D"]:
     n, d = (_next(sizes, size) for sizes, size in zip((POINTS, DIMENSIONS), x.shape, strict=True))
     zeros = np.pad(np.asarray(x), ((0, 0), (0, d - x.shape[1])))
-    return np.pad(zeros, ((0, n - len(x)), (0, 0)), mode="edge")
+    return jax.device_put(np.pad(zeros, ((0, n - len(x)), (0, 0)), mode="edge"))
 
 
 def _next(sizes: tuple[int, ...], size: int) -> int:

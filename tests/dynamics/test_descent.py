@@ -282,8 +282,8 @@ def test_batches_are_their_keys() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"batch": 2}, TypeError, "key must be given with batch"),
-        ({"key": jax.random.key(0)}, TypeError, "key must be given with batch"),
+        ({"batch": 2}, TypeError, "key must come from jax.random.key, got None"),
+        ({"key": jax.random.key(0)}, TypeError, "key draws the points of a batch"),
         ({"batch": 8, "key": jax.random.key(0)}, ValueError, "batch must be at most the 7"),
         ({"batch": 0, "key": jax.random.key(0)}, ValueError, "batch"),
         ({"batch": 2, "key": 0}, TypeError, "key"),

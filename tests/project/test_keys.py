@@ -24,6 +24,17 @@ REMEDY = (
 
 ONE_KEY: dict[str, Callable[[Any], Any]] = {
     "datasets.Images.draw": lambda key: datasets.photograph_patches(stride=256).draw(key, 1),
+    "dynamics.gradient_descent": lambda key: dynamics.gradient_descent(
+        NETWORK,
+        NETWORK.init(KEY),
+        TARGET,
+        CIRCLE,
+        np.arange(2),
+        optimizer=0.1,
+        sample=CIRCLE.nodes,
+        batch=2,
+        key=key,
+    ),
     "kernels.initial_kernels": lambda key: kernels.initial_kernels(
         NETWORK, CIRCLE.nodes, key, draws=2
     ),
