@@ -8,7 +8,6 @@ an angle only to √ε there. Where images are opposite, (s + r)/2 + c is 0.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -178,7 +177,7 @@ class Convolutional:
         return sums
 
 
-def gram(network: Convolutional) -> Callable[[Array, Array], Array]:
+def gram(network: Convolutional) -> _programs.Gram:
     """Returns the kernel of two sets of images; of a set with itself it computes half."""
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:

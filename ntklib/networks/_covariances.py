@@ -16,7 +16,6 @@ Unit vectors are rounded, so that an angle is known to about ε. The erf kernel 
 """
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -30,7 +29,7 @@ SIDE = 128
 """Points a side of a tile: some arrays of SIDE² numbers fit into a core's cache."""
 
 
-def gram(layers: Layers) -> Callable[[Array, Array], Array]:
+def gram(layers: Layers) -> _programs.Gram:
     """Returns the kernel of two sets of points; of a set with itself it computes half."""
 
     def kernel(x1: Float[Array, "n D"], x2: Float[Array, "k D"], d: Any) -> Float[Array, "n k"]:

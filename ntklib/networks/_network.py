@@ -200,7 +200,7 @@ def analytic(
     deviations: Deviations,
     **form: Any,
 ) -> Kernel:
-    """The analytic kernel, built at its first use: it doesn't depend on the widths."""
+    """The analytic kernel, built at its first use: in NTK scaling it doesn't depend on widths."""
     return _Limit(build, activation, depth, deviations, tuple(form.items()))
 
 

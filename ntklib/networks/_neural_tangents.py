@@ -15,7 +15,7 @@ import math
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,9 +27,8 @@ from jaxtyping import Array, Float
 from ntklib.networks import _covariance_maps, _covariances, _programs, _tiles
 from ntklib.networks._deviations import Deviations
 from ntklib.networks._layers import Window
+from ntklib.networks._programs import Gram
 from ntklib.networks.activations import Activation
-
-GramOf = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
 
 _INSTALL = (
     "neural-tangents is not installed, and analytic kernels need it, but for those of ReLU and "
@@ -107,7 +106,7 @@ def load() -> types.ModuleType:
         return importlib.import_module("neural_tangents")
 
 
-def dense_kernel(depth: int, activation: Activation, deviations: Deviations) -> GramOf:
+def dense_kernel(depth: int, activation: Activation, deviations: Deviations) -> Gram:
     r"""The analytic tangent kernel $K^\infty$ of a fully connected network in NTK scaling.
 
     Args:
@@ -130,7 +129,7 @@ def dense_kernel(depth: int, activation: Activation, deviations: Deviations) -> 
     return _gram(lambda x1, x2: kernel_of(x1, x2, "ntk"), activation)
 
 
-def residual_kernel(depth: int, activation: Activation, deviations: Deviations) -> GramOf:
+def residual_kernel(depth: int, activation: Activation, deviations: Deviations) -> Gram:
     r"""The analytic tangent kernel of a residual network with an odd activation.
 
     $\alpha^{(l)} = \omega(u) + \alpha^{(l-1)}$: given α⁽ˡ⁻¹⁾, u is symmetric and ω odd, so the
@@ -172,7 +171,7 @@ def convolutional_kernel(
     size: int,
     padding: str,
     positions: int,
-) -> GramOf:
+) -> Gram:
     r"""The analytic tangent kernel of a convolutional network.
 
     Args:
@@ -227,7 +226,7 @@ def _stax() -> types.ModuleType:
     return importlib.import_module("neural_tangents.stax")
 
 
-def _gram(tangent: GramOf, activation: Activation, positions: int = 1) -> GramOf:
+def _gram(tangent: Gram, activation: Activation, positions: int = 1) -> Gram:
     """Returns a kernel in tiles, of all points where they are few."""
     side = max(1, math.isqrt(PAIRS // positions))
     if not activation.closed_form:
