@@ -39,7 +39,6 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         codelinks,
         costs,
         execution,
-        folding,
         livepage,
         numbering,
         onefile,
@@ -78,8 +77,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("config-inited", repository.offer_buttons)
     app.connect("builder-inited", onefile.share_handlers)
     app.connect("env-before-read-docs", running.run_stale)
-    app.connect("source-read", execution.set_scale)
-    app.connect("source-read", folding.fold)
+    app.connect("source-read", execution.read)
     # Sphinx notes titles at priority 500.
     app.connect("doctree-read", numbering.number_heading, priority=900)
     # Before and after napoleon, whose priority is 500.

@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from companion import folding
 from ntklib import _fingerprint
 from ntklib._scale import SCALES
 
@@ -65,10 +66,18 @@ def scaled(app: Sphinx, notebook: str) -> str:
     return at_scale(notebook, scale)
 
 
-def set_scale(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lets Sphinx read every notebook at that scale."""
+def as_read(app: Sphinx, notebook: str) -> str:
+    """Returns a notebook's text as Sphinx reads it, and as the execution cache knows it by.
+
+    The cache tells notebooks apart by the cells' metadata too, which folding adds to.
+    """
+    return folding.folded(scaled(app, notebook))
+
+
+def read(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Lets Sphinx read every notebook so."""
     if app.env.doc2path(docname).endswith(".ipynb"):
-        source[0] = scaled(app, source[0])
+        source[0] = as_read(app, source[0])
 
 
 def death(number: int, source: str) -> str:

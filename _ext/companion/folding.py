@@ -8,7 +8,6 @@ import ast
 import re
 
 import nbformat
-from sphinx.application import Sphinx
 
 RECORD = re.compile(r'chapter\.record\(\s*"([\w.-]+)"')
 FOLDED = "hide-input"
@@ -48,9 +47,3 @@ def folded(notebook: str) -> str:
             prompts = {"code_prompt_show": said, "code_prompt_hide": said}
             cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
     return str(nbformat.writes(content))
-
-
-def fold(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lets Sphinx read every notebook so."""
-    if app.env.doc2path(docname).endswith(".ipynb"):
-        source[0] = folded(source[0])

@@ -72,7 +72,7 @@ def run_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
     for docname in by_length(docnames, app.config.companion_longest):
         path = Path(env.doc2path(docname))
         if path.suffix == ".ipynb":
-            text = execution.scaled(app, path.read_text(encoding="utf-8"))
+            text = execution.as_read(app, path.read_text(encoding="utf-8"))
             notebook = nbformat.reads(text, as_version=4)
             try:
                 cache.match_cache_notebook(notebook)

@@ -126,6 +126,8 @@ def test_what_has_changed_decides_what_is_done(book: Book) -> None:
     ran = book.build()
     assert ran.returncode == 0
     assert "running 1 notebook(s), 1 at a time" in ran.stdout
+    # Once, before Sphinx reads it: else every chapter would be run a second time.
+    assert "Executing notebook" not in ran.stdout + ran.stderr
     assert book.stamp() != first
 
 
