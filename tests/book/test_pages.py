@@ -87,6 +87,15 @@ def references(path: Path, roles: str) -> set[str]:
     return set(found)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_has_a_caption_a_name_and_a_text_for_who_does_not_see_it(path: Path) -> None:
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code" and "plt.show()" in cell.source:
+            shown = cell.metadata.get("mystnb", {})
+            for of, key in (("figure", "caption"), ("figure", "name"), ("image", "alt")):
+                assert shown.get(of, {}).get(key), (cell.source.splitlines()[0], key)
+
+
 def test_figures_exercises_and_statements_that_pages_name_exist() -> None:
     """The strict build checks it as well, in minutes."""
     known = labels()
