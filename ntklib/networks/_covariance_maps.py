@@ -63,7 +63,7 @@ class Relu:
         acute, some = delta <= opposite, scale > 0
         rest = jnp.maximum(jnp.where(acute, delta, opposite) - lengths, 0)
         m = jnp.where(some, rest / jnp.where(some, scale, 1), 0)
-        _, phi, excess = _angles.angle(m)
+        _, phi, excess = _angles.angle(m, _angles.rest(m))
         slope = jnp.where(acute, 1 - phi / math.pi, phi / math.pi) / 2
         after = jnp.maximum(jnp.where(acute, m, 1) - excess / math.pi, 0)
         c = jnp.where(acute, scale - rest, rest - scale)
@@ -77,7 +77,8 @@ class Erf:
     def profile(self, s: Array) -> tuple[PyTree, Array]:
         """Returns s, A and the variance after the activation, and the latter once more."""
         a = jnp.sqrt(1 + 2 * s)
-        after = (2 / math.pi) * _angles.arcsine(2 * s / (a * a), 1 / (a * a))[0]
+        rho = 2 * s / (a * a)
+        after = (2 / math.pi) * _angles.arcsine(rho, _angles.arc(rho, 1 / (a * a)))[0]
         return (s, a, after), after
 
     def pair(
@@ -90,7 +91,8 @@ class Erf:
         rho = 2 * c * scale
         # As long as both preactivations are one, 1 − ρ̃ is at least the scale.
         apart = jnp.maximum(1 + 2 * delta - (a - a_) ** 2 / 2, 1) * scale
-        phi, sine = _angles.arcsine(rho, jnp.where(rho < 0, 1 + rho, apart))
+        arc = _angles.arc(rho, jnp.where(rho < 0, 1 + rho, apart))
+        phi, sine = _angles.arcsine(rho, arc)
         return c, (4 / math.pi) * scale / sine, (after + after_) / 2 - (2 / math.pi) * phi
 
 
@@ -117,7 +119,7 @@ class Convolutional:
         """Images a side of a tile."""
         return min(SIDE, max(8, ENTRIES // math.prod(self.shape[:-1])))
 
-    def tile(self, x: Float[Array, "n d"], y: Float[Array, "k d"]) -> tuple[Float[Array, "n k"]]:
+    def tile(self, x: Float[Array, "n d"], y: Float[Array, "k d"]) -> Float[Array, "n k"]:
         """Returns the kernel of a tile."""
         n, most = len(x), max(1, ENTRIES // (math.prod(self.shape[:-1]) * len(y)))
         # Of one size, or what is left over would be compiled by itself.
@@ -133,7 +135,8 @@ class Convolutional:
             return self._pairs(those, columns)
 
         again: Any = jax.checkpoint(some)  # see `_tiles`
-        return (jax.lax.map(again, jnp.arange(0, n, rows)).reshape(n, len(y)),)
+        found: Array = jax.lax.map(again, jnp.arange(0, n, rows))
+        return found.reshape(n, len(y))
 
     def _profile(self, x: Float[Array, "n d"]) -> Any:
         """Returns images, (*positions, channels, n), the layers' profiles, the last variances."""
@@ -182,7 +185,7 @@ def gram(network: Convolutional) -> _programs.Gram:
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         if x1 is x2:
-            return _tiles.among(network.tile, x1, network.side, (0,))[0]
-        return _tiles.between(network.tile, x1, x2, network.side)[0]
+            return _tiles.among(network.tile, x1, network.side)
+        return _tiles.between(network.tile, x1, x2, network.side)
 
     return _programs.compiled(kernel)

@@ -28,6 +28,9 @@ from ntklib.networks._recursions import Layers
 SIDE = 128
 """Points a side of a tile: some arrays of SIDE² numbers fit into a core's cache."""
 
+SLOPES = 192
+"""The same with derivatives: more loops, whose overhead weighs more than the cache."""
+
 
 def gram(layers: Layers) -> _programs.Gram:
     """Returns the kernel of two sets of points; of a set with itself it computes half."""
@@ -40,64 +43,71 @@ def gram(layers: Layers) -> _programs.Gram:
     return _programs.shared(kernel)
 
 
-def _tile(layers: Layers, slopes: bool) -> _tiles.Tile:
-    """Returns the kernel of a tile, with its derivatives by cos φ and by both lengths."""
-
-    def tile(rows: PyTree, columns: PyTree) -> tuple[Array, ...]:
-        (x, i, p, p_dot), (y, j, q, q_dot) = rows, columns
-        m, sign = jax.lax.stop_gradient(_directions.separation(x, y, i[:, None] == j[None]))
-        p, p_dot = jax.tree.map(lambda v: v.T[..., None], (p, p_dot))
-        q, q_dot = jax.tree.map(lambda v: v.T[..., None, :], (q, q_dot))
-        if not slopes:
-            return (layers.entries(m, sign, p, q),)
-        still = [jax.tree.map(jnp.zeros_like, each) for each in (m, p, q)]
-        ways = [
-            (jnp.ones_like(m), *still[1:]), (still[0], p_dot, still[2]), (*still[:2], q_dot)
-        ]  # fmt: skip
-        of = lambda m, p, q: layers.entries(m, sign, p, q)  # noqa: E731
-        found = [jax.jvp(of, (m, p, q), way) for way in ways]
-        return found[0][0], -sign * found[0][1], found[1][1], found[2][1]
-
-    return tile
-
-
-def _points(layers: Layers, unit: Array, a: Array) -> PyTree:
-    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
-    return unit, jnp.arange(len(a)), *profile
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _among(layers: Layers, unit: Array, a: Array) -> Float[Array, "n n"]:
-    return _tiles.among(_tile(layers, slopes=False), _points(layers, unit, a), SIDE, (0,))[0]
+    return _tiles.among(_tile(layers), _points(layers, unit, a), SIDE)
 
 
 @_among.defjvp
 def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (unit, a), (unit_dot, a_dot) = primals, tangents
-    tile, points = _tile(layers, slopes=True), _points(layers, unit, a)
-    gram, by_cosine, by_first, by_second = _tiles.among(tile, points, SIDE, (0, 1, 3, 2))
-    turn = unit_dot @ unit.T + unit @ unit_dot.T
-    return gram, by_cosine * turn + (by_first * a_dot[:, None] + by_second * a_dot[None])
+    def kernel(unit: Array, a: Array) -> Float[Array, "n n"]:
+        points = _points(layers, unit, a)
+        return _tiles.differentiable(_tile(layers), points, points, SLOPES)
+
+    return _among(layers, *primals), jax.jvp(kernel, primals, tangents)[1]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _between(layers: Layers, n: int, unit: Array, a: Array) -> Float[Array, "n k"]:
     """Returns the kernel of the first n points and the others, which share what is compiled."""
-    first, second = _split(n, _points(layers, unit, a))
-    return _tiles.between(_tile(layers, slopes=False), first, second, SIDE)[0]
+    return _tiles.between(_tile(layers), *_split(n, _points(layers, unit, a)), SIDE)
 
 
 @_between.defjvp
 def _between_jvp(layers: Layers, n: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    unit, a = primals
-    first, second = _split(n, _points(layers, unit, a))
-    unit_1, unit_2 = _split(n, unit)
-    (unit_1_dot, a_1_dot), (unit_2_dot, a_2_dot) = _split(n, tangents)
-    tile = _tile(layers, slopes=True)
-    gram, by_cosine, by_first, by_second = _tiles.between(tile, first, second, SIDE)
-    turn = unit_1_dot @ unit_2.T + unit_1 @ unit_2_dot.T
-    return gram, by_cosine * turn + (by_first * a_1_dot[:, None] + by_second * a_2_dot[None])
+    def kernel(unit: Array, a: Array) -> Float[Array, "n k"]:
+        points = _split(n, _points(layers, unit, a))
+        return _tiles.differentiable(_tile(layers), *points, SLOPES)
+
+    return _between(layers, n, *primals), jax.jvp(kernel, primals, tangents)[1]
 
 
 def _split(n: int, points: PyTree) -> tuple[Any, Any]:
     return jax.tree.map(lambda v: v[:n], points), jax.tree.map(lambda v: v[n:], points)
+
+
+def _points(layers: Layers, unit: Array, a: Array) -> PyTree:
+    """Returns unit vectors, numbers, lengths a, and the profiles with their slopes."""
+    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
+    return unit, jnp.arange(len(a)), a, *profile
+
+
+def _tile(layers: Layers) -> _tiles.Tile:
+    return functools.partial(_pairs, layers)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _pairs(layers: Layers, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
+    """Returns the kernel of a tile."""
+    (x, i, _, p, _), (y, j, _, q, _) = rows, columns
+    m, sign = _directions.separation(x, y, i[:, None] == j[None])
+    return layers.entries(m, sign, _down(p), _across(q))
+
+
+@_pairs.defjvp
+def _pairs_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x, i, _, p, p_dot), (y, j, _, q, q_dot) = primals
+    (x_dot, _, a_dot, *_), (y_dot, _, b_dot, *_) = tangents
+    m, sign = _directions.separation(x, y, i[:, None] == j[None])
+    (p, p_dot), (q, q_dot) = _down((p, p_dot)), _across((q, q_dot))
+    gram, by_cosine, by_a, by_b = layers.slopes(m, sign, p, q, p_dot, q_dot)
+    turn = x_dot @ y.T + x @ y_dot.T
+    return gram, by_cosine * turn + (by_a * a_dot[:, None] + by_b * b_dot[None])
+
+
+def _down(profile: PyTree) -> PyTree:
+    return jax.tree.map(lambda v: v.T[..., None], profile)
+
+
+def _across(profile: PyTree) -> PyTree:
+    return jax.tree.map(lambda v: v.T[..., None, :], profile)

@@ -33,6 +33,7 @@ def polar(x: Float[Array, "n D"], d: Any) -> tuple[Float[Array, "n D"], Float[Ar
     return scaled / jnp.sqrt(square)[:, None], length
 
 
+@jax.custom_jvp
 def separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
     """Returns 1 − |cos φ| and the sign of cos φ, of unit vectors; `same` tells who is who."""
     one = jnp.ones((), x.dtype)
@@ -52,6 +53,13 @@ def separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
         return jnp.where(close, jnp.sum(steps * steps, axis=-1) / 2, m)
 
     return jax.lax.cond(jnp.any(close), by_differences, lambda: m), sign
+
+
+@separation.defjvp
+def _separation_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
+    (x, y, _), (x_dot, y_dot, _) = primals, tangents
+    m, sign = separation(*primals)
+    return (m, sign), (-sign * (x_dot @ y.T + x @ y_dot.T), jnp.zeros_like(sign))
 
 
 def _more_dimensions(squares: tuple[Array, Array], parts: Any) -> tuple[Any, None]:

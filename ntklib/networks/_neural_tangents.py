@@ -232,16 +232,16 @@ def _gram(tangent: Gram, activation: Activation, positions: int = 1) -> Gram:
     if not activation.closed_form:
         side = max(1, min(side, VARIANCES // positions))
 
-    def tile(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> tuple[Float[Array, "n k"]]:
+    def tile(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         # neural-tangents mixes dtypes and ranks, which a caller may have forbidden.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            return (tangent(x1, x2).astype(x1.dtype),)
+            return tangent(x1, x2).astype(x1.dtype)
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
         if max(len(x1), len(x2)) <= side:
-            return tile(x1, x2)[0]
+            return tile(x1, x2)
         if x1 is x2:
-            return _tiles.among(tile, x1, side, (0,))[0]
-        return _tiles.between(tile, x1, x2, side)[0]
+            return _tiles.among(tile, x1, side)
+        return _tiles.between(tile, x1, x2, side)
 
     return _programs.compiled(kernel)

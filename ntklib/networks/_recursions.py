@@ -1,6 +1,7 @@
 r"""The layers of the kernels in `_covariances`: what they make of the angle of two points."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +22,22 @@ class Layers(Protocol):
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """Returns the kernel, of 1 − |cos φ|, the sign of cos φ, and two points' profiles."""
+
+    def slopes(
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
+    ) -> tuple[Array, Array, Array, Array]:
+        """Returns the kernel and its derivatives by cos φ and by both a.
+
+        Forward, so that nothing is kept for a way back through the layers.
+
+        Args:
+          m: see `entries`, as the next three.
+          sign: of cos φ.
+          p: profile of one point.
+          q: of the other.
+          p_dot: derivative of p by a.
+          q_dot: of q.
+        """
 
 
 @dataclass(frozen=True)
@@ -59,14 +76,30 @@ class Relu:
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """See `Layers`."""
         (left, _, row), (_, right, column) = p, q
+        return left * right * self._relative(m, sign, row, column)
+
+    def slopes(
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
+    ) -> tuple[Array, Array, Array, Array]:
+        """See `Layers`. Without biases lengths only scale the kernel."""
+        if self.deviations.biases:
+            return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
+        (left, *_), (_, right, _), (left_dot, *_), (_, right_dot, _) = p, q, p_dot, q_dot
+        relative, slope = jax.jvp(lambda m: self._relative(m, sign, (), ()), (m,), (-sign,))
+        both = left * right
+        by_a, by_b = left_dot * right * relative, left * right_dot * relative
+        return both * relative, both * slope, by_a, by_b
+
+    def _relative(self, m: Array, sign: Array, row: Any, column: Any) -> Array:
+        """Returns the kernel relative to both deviations, of the biases' e and f."""
         layers: Any = None
         if self.deviations.biases:
             m, sign = _with_bias(m, sign, row[:2], column[:2])
             layers = row[2:], column[2:]
 
-        def layer(state: tuple[Array, ...], shares: Any) -> tuple[tuple[Array, ...], None]:
-            m, sign, tangent = state
-            _, phi, excess = _angles.angle(m)
+        def layer(state: tuple[Array, ...], shares: Any) -> tuple[Array, Array]:
+            m, rest, sign, tangent = state
+            _, phi, excess = _angles.angle(m, rest)
             acute = sign > 0
             slope = jnp.where(acute, 1 - phi / math.pi, phi / math.pi)
             m = jnp.maximum(jnp.where(acute, m, 1) - excess / math.pi, 0)
@@ -74,11 +107,16 @@ class Relu:
                 (e, f), (e_, f_) = shares
                 m = ((e - e_) ** 2 + (f - f_) ** 2) / 2 + e * e_ * m
                 slope = slope * (e * e_)
-            return (m, jnp.ones_like(sign), 1 - m + slope * tangent), None
+            return m, 1 - m + slope * tangent
 
-        start: tuple[Array, ...] = (m, sign, sign * (1 - m))
-        state, _ = jax.lax.scan(layer, start, layers, length=self.depth)
-        return left * right * state[-1]
+        def step(state: tuple[Array, ...], shares: Any) -> tuple[tuple[Array, ...], None]:
+            m, tangent = layer(state, shares)
+            return (m, _angles.rest(m), jnp.ones_like(sign), tangent), None
+
+        start: tuple[Array, ...] = (m, _angles.rest(m), sign, sign * (1 - m))
+        before, last = _split(layers)
+        state, _ = jax.lax.scan(step, start, before, length=self.depth - 1)
+        return layer(state, last)[1]
 
 
 @dataclass(frozen=True)
@@ -101,57 +139,90 @@ class Erf:
     residual: bool = False
 
     def profile(self, a: Float[Array, " n"]) -> PyTree:
-        """Returns e, f and the bias's share of the first layer, and √2/√(1 + 2s) of all."""
+        """Returns e, f and the bias's share of the first layer, and √2/√(1 + 2s) of all others."""
         shares: tuple[Array, ...] = ()
         weight, bias = self.deviations.weight, self.deviations.bias
         deviation = weighted = a if weight == 1 else weight * a
         if bias:
             deviation = jnp.sqrt(weighted * weighted + bias**2)
             shares = weighted / deviation, bias / deviation
-        f = 1 / jnp.sqrt(1 + 2 * deviation * deviation)
-        e = math.sqrt(2) * deviation * f
+        tangent = math.sqrt(2) * deviation  # e/f
+        long = tangent > 1
+        ratio = jnp.where(long, 1 / jnp.where(long, tangent, 1), tangent)
+        larger = 1 / jnp.sqrt(1 + ratio * ratio)
+        e, f = jnp.where(long, larger, ratio * larger), jnp.where(long, ratio * larger, larger)
 
         def layer(state: Any, _: None) -> tuple[Any, Array]:
-            factor, rho, m, before = state
-            phi = _angles.arcsine(rho, m)[0]
+            rho, m, before = state
+            phi = _angles.arcsine(rho, _angles.arc(rho, m))[0]
             new = (2 / math.pi) * phi + (before if self.residual else 0)
             s = self.deviations.weighted(new) + bias**2
-            following = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
-            rho = s * following**2
-            return (following, rho, 1 - rho, new), factor
+            factor = math.sqrt(2) / jnp.sqrt(1 + 2 * s)
+            rho = s * factor**2
+            return (rho, 1 - rho, new), factor
 
-        zero = jnp.zeros_like(a)
-        _, weights = jax.lax.scan(layer, (e, e * e, f * f, zero), length=self.depth)
-        following = jnp.concatenate([weights[1:], zero[None]])
-        return e, f, shares, weights.T, following.T
+        first: Any = e * e, f * f, jnp.zeros_like(a)
+        _, factors = jax.lax.scan(layer, first, length=self.depth - 1)
+        return e, f, shares, factors.T
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """See `Layers`."""
-        (e, f, share, *row), (e_, f_, share_, *column) = p, q
+        (e, f, share, row), (e_, f_, share_, column) = p, q
         if self.deviations.biases:
             m, sign = _with_bias(m, sign, share, share_)
-        cosine = sign * (1 - m)
-        rho = e * e_ * cosine
+        rho = e * e_ * (sign * (1 - m))
         m = (f * f + f_ * f_ + (e - e_) ** 2) / 2 + e * e_ * m
 
-        def layer(state: tuple[Array, ...], weights: Any) -> tuple[tuple[Array, ...], None]:
-            m, rho, c_before, tangent_before, tangent = state
-            (weight, following), (weight_, following_) = weights
-            phi, sine = _angles.arcsine(rho, m)
-            c = (2 / math.pi) * phi
-            tangent = (2 / math.pi) * (weight * weight_) / sine * tangent
+        # Relative to both √(1 + 2s)/√2, like ρ̃ of the covariance, τ is the tangent kernel.
+        def layer(state: Any) -> tuple[Array, Array, Any]:
+            arc, rho, tau, before = state
+            phi, sine = _angles.arcsine(rho, arc)
+            c, tangent = (2 / math.pi) * phi, (2 / math.pi) / sine * tau
             if self.residual:
-                c, tangent = c + c_before, tangent + tangent_before
+                c, tangent = c + before[0], tangent + before[1]
+                before = c, tangent
             s = self.deviations.weighted(c) + self.deviations.bias**2
-            rho = s * (following * following_)
-            total = self.deviations.weighted(tangent) + s
-            return (1 - jnp.abs(rho), rho, c, tangent, total), None
+            return s, self.deviations.weighted(tangent) + s, before
 
-        zero = jnp.zeros_like(m)
-        start: tuple[Array, ...] = (m, rho, zero, zero, cosine)
-        weights: Any = tuple(row), tuple(column)
-        state, _ = jax.lax.scan(layer, start, weights)
-        return state[-1]
+        def step(state: Any, factors: tuple[Array, Array]) -> tuple[Any, None]:
+            s, tangent, before = layer(state)
+            both = factors[0] * factors[1]
+            rho = s * both
+            return (_angles.arc(rho, 1 - jnp.abs(rho)), rho, tangent * both, before), None
+
+        before = (jnp.zeros_like(m), jnp.zeros_like(m)) if self.residual else ()
+        state, _ = jax.lax.scan(step, (_angles.arc(rho, m), rho, rho, before), (row, column))
+        return layer(state)[1]
+
+    def slopes(
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
+    ) -> tuple[Array, Array, Array, Array]:
+        """See `Layers`."""
+        return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
+
+
+def _slopes(
+    entries: Callable[..., Array], m: Array, sign: Array, *profiles: PyTree
+) -> tuple[Array, Array, Array, Array]:
+    """Returns what `Layers.slopes` does, in three directions at once, which share the layers."""
+    p, q, p_dot, q_dot = profiles
+    directions = [
+        jax.tree.map(
+            lambda v, place=place: jnp.zeros((3, *v.shape), v.dtype).at[place].set(v), each
+        )
+        for place, each in enumerate((-sign, p_dot, q_dot))
+    ]
+
+    def along(*direction: Any) -> tuple[Array, Array]:
+        return jax.jvp(lambda m, p, q: entries(m, sign, p, q), (m, p, q), direction)
+
+    gram, (by_cosine, by_a, by_b) = jax.vmap(along, out_axes=(None, 0))(*directions)
+    return gram, by_cosine, by_a, by_b
+
+
+def _split(layers: PyTree) -> tuple[Any, Any]:
+    """Returns what belongs to all layers but the last, and what belongs to that."""
+    return jax.tree.map(lambda v: v[:-1], layers), jax.tree.map(lambda v: v[-1], layers)
 
 
 def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Array]:

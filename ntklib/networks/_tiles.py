@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,12 +13,12 @@ from jaxtyping import Array, PyTree
 LANES = 8
 """Columns of a tile are a multiple of these where possible: a core takes as many at once."""
 
-Tile = Callable[[PyTree, PyTree], Sequence[Array]]
-"""(what belongs to some points x, and to some x') ↦ matrices, a row for each x."""
+Tile = Callable[[PyTree, PyTree], Array]
+"""(what belongs to some points x, and to some x') ↦ a matrix, a row for each x."""
 
 
-def between(tile: Tile, first: PyTree, second: PyTree, side: int) -> tuple[Array, ...]:
-    """Returns a tile's matrices for all points x and x'.
+def between(tile: Tile, first: PyTree, second: PyTree, side: int) -> Array:
+    """Returns a tile's matrix for all points x and x'.
 
     Args:
       tile: computes a tile.
@@ -30,62 +30,65 @@ def between(tile: Tile, first: PyTree, second: PyTree, side: int) -> tuple[Array
     rows = _size(n, side)
     columns = _size(k, side**2 // rows)
     if (rows, columns) == (n, k):
-        return tuple(tile(first, second))
+        return tile(first, second)
     corners = np.asarray(list(itertools.product(_starts(n, rows), _starts(k, columns))))
 
-    def fill(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
+    def fill(step: Any, filled: Array) -> Array:
         i, j = jnp.asarray(corners)[step]
-        found = _found(tile, first, second, i, j, rows, columns)
-        return tuple(_put(whole, part, i, j) for whole, part in zip(filled, found, strict=True))
+        return _put(filled, _found(tile, first, second, i, j, rows, columns), i, j)
 
     like = jax.eval_shape(tile, _cut(first, 0, rows), _cut(second, 0, columns))
-    empty = tuple(jnp.zeros((n, k), each.dtype) for each in like)
-    return jax.lax.fori_loop(0, len(corners), fill, empty)
+    return jax.lax.fori_loop(0, len(corners), fill, jnp.zeros((n, k), like.dtype))
 
 
-def among(tile: Tile, points: PyTree, side: int, mirrored: Sequence[int]) -> tuple[Array, ...]:
-    """Returns a tile's matrices for all pairs of the same points, from half of the tiles.
+def among(tile: Tile, points: PyTree, side: int) -> Array:
+    """Returns a tile's symmetric matrix for all pairs of the same points, from half of the tiles.
 
     Args:
       tile: computes a tile.
       points: arrays with a leading axis for the n points.
       side: most rows and columns of a tile.
-      mirrored: for each matrix A that is returned, which of the tile's is Aᵀ. Where that is A
-        itself, it is returned exactly symmetric.
     """
     n = _length(points)
     # Two at least: XLA unrolls a loop of one step, and would round (i, j) and (j, i) differently.
     size = _size(n, side, least=2)
     starts = _starts(n, size)
     corners = np.asarray([(i, j) for i in starts for j in starts if i <= j])
+    below = np.tri(size, k=-1, dtype=bool)
 
-    def fill(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
+    def fill(step: Any, filled: Array) -> Array:
         i, j = jnp.asarray(corners)[step]
-        found = _found(tile, points, points, i, j, size, size)
-        # Half of the diagonal, which is added to itself below, and nothing under it.
-        places = jnp.arange(size)
-        distance = (j + places)[None] - (i + places)[:, None]
-        share = jnp.clip(distance + 1, 0, 2).astype(found[0].dtype) / 2
-        return tuple(
-            _put(whole, share * part, i, j) for whole, part in zip(filled, found, strict=True)
-        )
+        part = _found(tile, points, points, i, j, size, size)
+        # On the diagonal what is above it counts. The last tile, with which others may overlap,
+        # is one of these. (A choice, unlike `where`, has XLA finish a tile before it turns it.)
+        part = jax.lax.cond(i == j, lambda: jnp.where(below, part.T, part), lambda: part)
+        return _put(_put(filled, part, i, j), part.T, j, i)
 
     like = jax.eval_shape(tile, _cut(points, 0, size), _cut(points, 0, size))
-    empty = tuple(jnp.zeros((n, n), each.dtype) for each in like)
-    halves = jax.lax.fori_loop(0, len(corners), fill, empty)
+    return jax.lax.fori_loop(0, len(corners), fill, jnp.zeros((n, n), like.dtype))
 
-    # half + other.T as a whole would jump through memory.
-    def mirror(step: Any, filled: tuple[Array, ...]) -> tuple[Array, ...]:
-        i, j = jnp.asarray(corners)[step]
-        shape = (size, size)
-        parts = [jax.lax.dynamic_slice(half, (j, i), shape) for half in halves[: len(mirrored)]]
-        others = [jax.lax.dynamic_slice(halves[other], (i, j), shape) for other in mirrored]
-        return tuple(
-            _put(whole, part + other.T, j, i)
-            for whole, part, other in zip(filled, parts, others, strict=True)
-        )
 
-    return jax.lax.fori_loop(0, len(corners), mirror, halves[: len(mirrored)])
+def differentiable(tile: Tile, first: PyTree, second: PyTree, side: int) -> Array:
+    """Returns what `between` does, for derivatives: loops over tiles that don't write into one.
+
+    On the way back a tile is computed again, or all that it needed would be kept.
+    """
+    n, k = _length(first), _length(second)
+    again: Any = jax.checkpoint(tile)
+    rows, columns = _blocks(first, side), _blocks(second, side)
+    found = jax.lax.map(lambda x: jax.lax.map(lambda y: again(x, y), columns), rows)
+    whole: Array = jnp.moveaxis(found, 1, 2).reshape(-1, found.shape[1] * found.shape[3])
+    return whole[:n, :k]
+
+
+def _blocks(points: PyTree, side: int) -> PyTree:
+    """Returns points in blocks of one size, the last filled up with the last point."""
+    n = _length(points)
+    size = math.ceil(n / math.ceil(n / side))
+    size = math.ceil(size / LANES) * LANES if size < n else n
+    count = math.ceil(n / size)
+    places = np.minimum(np.arange(count * size), n - 1).reshape(count, size)
+    return jax.tree.map(lambda v: v[places], points)
 
 
 def _length(points: PyTree) -> int:
@@ -109,12 +112,13 @@ def _cut(points: PyTree, start: Any, size: int) -> PyTree:
 
 def _found(
     tile: Tile, first: PyTree, second: PyTree, i: Any, j: Any, rows: int, columns: int
-) -> Sequence[Array]:
+) -> Array:
     """Returns a tile. Reverse-mode derivatives compute it again, or they would hold all of them."""
     again: Any = jax.checkpoint(
         lambda first, second, i, j: tile(_cut(first, i, rows), _cut(second, j, columns))
     )
-    return tuple(again(first, second, i, j))
+    found: Array = again(first, second, i, j)
+    return found
 
 
 def _put(whole: Array, part: Array, i: Any, j: Any) -> Array:

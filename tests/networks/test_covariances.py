@@ -190,3 +190,19 @@ def test_tiles_make_the_same_matrix_and_gradient_as_neural_tangents() -> None:
         alone = jax.grad(lambda x: jnp.sum(square * network.kernel(x, x)))(x)
         twice = jax.grad(lambda x: jnp.sum(square * network.kernel(x, jnp.array(x))))(x)
         np.testing.assert_allclose(alone, twice, atol=1e-12)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("activation", ["erf", "relu"])
+def test_second_derivatives_are_differences_of_the_first(activation: str, biases: bool) -> None:
+    """Backward through a loop JAX drops `custom_jvp`: what differs from its own body shows here."""
+    network = networks.fully_connected(3, (1, 1, 1), activation, biases=biases)
+    x, others = jnp.asarray(points(1)[0]), jnp.asarray(points(4)[1:])
+
+    def kernel(x: Any) -> Any:
+        return jnp.sum(jnp.asarray([1.0, -2.0, 0.5]) * network.kernel(x[None], others)[0])
+
+    slope, step = jax.grad(kernel), 1e-5
+    expected = [(slope(x + step * e) - slope(x - step * e)) / (2 * step) for e in jnp.eye(3)]
+    for second in (jax.jacfwd(slope), jax.jacrev(slope), jax.jacfwd(jax.jacfwd(kernel))):
+        np.testing.assert_allclose(second(x), jnp.stack(expected), atol=1e-8)
