@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ntklib.networks import _angles
@@ -97,26 +98,27 @@ class Relu:
             m, sign = _with_bias(m, sign, row[:2], column[:2])
             layers = row[2:], column[2:]
 
-        def layer(state: tuple[Array, ...], shares: Any) -> tuple[Array, Array]:
-            m, rest, sign, tangent = state
+        def layer(state: tuple[Array, ...], shares: Any, first: Any) -> tuple[Array, Array]:
+            m, rest, tangent = state
             _, phi, excess = _angles.angle(m, rest)
-            acute = sign > 0
-            slope = jnp.where(acute, 1 - phi / math.pi, phi / math.pi)
-            m = jnp.maximum(jnp.where(acute, m, 1) - excess / math.pi, 0)
+            # What ReLU returns is at acute angles.
+            obtuse = first & (sign < 0)
+            slope = jnp.where(obtuse, phi / math.pi, 1 - phi / math.pi)
+            m = jnp.maximum(jnp.where(obtuse, 1, m) - excess / math.pi, 0)
             if shares is not None:
                 (e, f), (e_, f_) = shares
                 m = ((e - e_) ** 2 + (f - f_) ** 2) / 2 + e * e_ * m
                 slope = slope * (e * e_)
             return m, 1 - m + slope * tangent
 
-        def step(state: tuple[Array, ...], shares: Any) -> tuple[tuple[Array, ...], None]:
-            m, tangent = layer(state, shares)
-            return (m, _angles.rest(m), jnp.ones_like(sign), tangent), None
+        def step(state: tuple[Array, ...], given: Any) -> tuple[tuple[Array, ...], None]:
+            m, tangent = layer(state, *given)
+            return (m, _angles.rest(m), tangent), None
 
-        start: tuple[Array, ...] = (m, _angles.rest(m), sign, sign * (1 - m))
-        before, last = _split(layers)
-        state, _ = jax.lax.scan(step, start, before, length=self.depth - 1)
-        return layer(state, last)[1]
+        start: tuple[Array, ...] = (m, _angles.rest(m), sign * (1 - m))
+        before, last = _split((layers, np.arange(self.depth) == 0))
+        state, _ = jax.lax.scan(step, start, before)
+        return layer(state, *last)[1]
 
 
 @dataclass(frozen=True)
