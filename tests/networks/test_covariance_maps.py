@@ -93,6 +93,17 @@ def test_gradients_are_those_of_neural_tangents(activation: str) -> None:
 
 
 @pytest.mark.parametrize("activation", ["erf", "relu"])
+def test_second_derivatives_are_differences_of_the_first(activation: str) -> None:
+    """See `test_covariances`: through loops they are those of the functions' own bodies."""
+    kernel = networks.convolutional((2, 1, 1), (1, 1), activation, filter_size=2).kernel
+    x, y = np.random.default_rng(0).standard_normal((2, 1, 2))
+    slope = jax.grad(lambda x: kernel(x, jnp.asarray(y))[0, 0])
+    expected = [(slope(x + 1e-5 * e) - slope(x - 1e-5 * e)) / 2e-5 for e in jnp.eye(2)[:, None]]
+    found = jax.jacfwd(slope)(jnp.asarray(x))
+    np.testing.assert_allclose(found[0, :, 0], jnp.stack(expected, axis=-1)[0], atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ["erf", "relu"])
 def test_one_position_is_a_dense_network(activation: str) -> None:
     """Whose kernel is exact where points coincide: a test of images that do, or nearly so."""
     x, aside = np.random.default_rng(0).standard_normal((2, 3))
