@@ -56,6 +56,14 @@ def positive(name: str, value: SupportsFloat) -> float:
     return number
 
 
+def not_negative(name: str, value: SupportsFloat) -> float:
+    """Returns `value` as a finite float of at least 0, or says what is wrong with it."""
+    number = real_number(name, value)
+    if not (np.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} must be a finite number of at least 0, got {number}.")
+    return number
+
+
 def fraction(name: str, value: SupportsFloat) -> float:
     """Returns `value` as a float strictly between 0 and 1, or says what is wrong with it."""
     number = real_number(name, value)

@@ -1,5 +1,7 @@
 r"""Flows of a kernel that stays as it is, in closed form: on a sample, and on all of X."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,8 @@ def kernel_flow(
     sample_residual: Float[Array, " n"],
     initial: Float[Array, " q"],
     times: Float[Array, " s"],
+    *,
+    ridge: float = 0.0,
 ) -> Float[Array, "s q"]:
     r"""The flow of the kernel itself on a finite sample (m = ∞), in closed form.
 
@@ -26,12 +30,18 @@ def kernel_flow(
     everywhere else. Eigenvalues that can't be told from 0 are no cause of growth at any t
     (`_decay` has the analysis), so that t may be as large as a float.
 
+    A ridge λ is that of the loss $\Phi(\theta) + \frac\lambda2\|\theta - \theta_0\|^2$. Then
+    $\hat r_t = U\frac{\lambda + \Lambda e^{-(\Lambda+\lambda)t}}{\Lambda + \lambda}U^T\hat r_0$,
+    and elsewhere Λ + λ takes the place of Λ; the limit is kernel ridge regression,
+    $r_\infty(x) = r_0(x) - K(x, X)(K(X, X) + n\lambda I)^{-1}\hat r_0$.
+
     Args:
       gram: K(X, X) on the sample, symmetric positive semidefinite, shape (n, n).
       cross: K(nodes, X), shape (q, n).
       sample_residual: r̂₀ at the sample, shape (n,).
       initial: r₀ at the nodes, shape (q,).
       times: non-negative, strictly increasing, shape (s,).
+      ridge: λ ≥ 0, in units of 1/time.
 
     Returns:
       r_t at the nodes, shape (s, q). With nodes = X, where cross is gram and initial is
@@ -48,7 +58,7 @@ def kernel_flow(
       [0.3679, 0.1353]
     """
     _checks.require_x64("A difference of trajectories")
-    return closed_form(gram, cross, sample_residual, initial, times)
+    return closed_form(gram, cross, sample_residual, initial, times, ridge=ridge)
 
 
 def closed_form(
@@ -57,6 +67,8 @@ def closed_form(
     sample_residual: Float[Array, " n"],
     initial: Float[Array, " q"],
     times: Float[Array, " s"],
+    *,
+    ridge: float = 0.0,
 ) -> Float[Array, "s q"]:
     """`kernel_flow` in any precision, for other compiled functions, too.
 
@@ -70,7 +82,7 @@ def closed_form(
       >>> dynamics.closed_form(gram, gram, start, start, jnp.array([0.0])).tolist()
       [[1.0, 1.0]]
     """
-    flow = gram_flow(gram, cross, sample_residual, initial, times)
+    flow = gram_flow(gram, cross, sample_residual, initial, times, ridge)
     on_itself = _same(cross, gram) and _same(initial, sample_residual)
     return flow.on_sample if on_itself else flow.elsewhere
 
@@ -81,6 +93,7 @@ def gram_flow(
     sample_residual: Float[Array, " n"],
     initial: Float[Array, " q"],
     times: Float[Array, " s"],
+    ridge: float = 0.0,
 ) -> _decay.GramFlow:
     """Returns the flow at the nodes and on the sample; arguments, checked, as `closed_form`."""
     traced = isinstance(gram, jax.core.Tracer)
@@ -92,7 +105,9 @@ def gram_flow(
     _checks.same_length("cross's second axis", rows.shape[1], "gram", n)
     _checks.same_length("sample_residual", on_sample.shape[0], "gram", n)
     _checks.same_length("initial", start.shape[0], "cross", rows.shape[0])
-    flow = _decay.gram_flow(matrix, rows, on_sample, start, _checks.increasing_times(times))
+    ts = _checks.increasing_times(times)
+    ridge = _checks.not_negative("ridge", ridge)
+    flow = _decay.gram_flow(matrix, rows, on_sample, start, ts, ridge)
     _decay.sound("gram", flow)
     return flow
 
@@ -107,17 +122,24 @@ def _same(first: Array, second: Array) -> bool:
 
 
 def ideal_flow(
-    eigensystem: Eigensystem, initial: Float[Array, " q"], times: Float[Array, " s"]
+    eigensystem: Eigensystem,
+    initial: Float[Array, " q"],
+    times: Float[Array, " s"],
+    *,
+    ridge: float = 0.0,
 ) -> Float[Array, "s q"]:
     r"""The ideal dynamics $r_t = e^{-T_K t} r_0$ (m = n = ∞), equation (4) of the source.
 
     $\langle r_t, \phi_i\rangle_\rho = e^{-\sigma_i t}\langle r_0, \phi_i\rangle_\rho$; what lies
-    outside the span of the given eigenfunctions has eigenvalue 0 there and stays as it is.
+    outside the span of the given eigenfunctions has eigenvalue 0 there and stays as it is. With a
+    ridge λ, see `kernel_flow`, the factor is
+    $(\lambda + \sigma_i e^{-(\sigma_i+\lambda)t})/(\sigma_i + \lambda)$.
 
     Args:
       eigensystem: of T_K.
       initial: r₀ at the nodes, shape (q,).
       times: non-negative, strictly increasing, shape (s,).
+      ridge: λ ≥ 0, in units of 1/time.
 
     Returns:
       r_t at the nodes, shape (s, q).
@@ -142,14 +164,16 @@ def ideal_flow(
     _checks.same_length("initial", start.shape[0], "measure", eigensystem.functions.shape[1])
     ts = _checks.increasing_times(times)
     sigma = _decay.rates("eigensystem.values", eigensystem.values, ts)
-    return _ideal_flow(start, eigensystem.coefficients(start), sigma, eigensystem.functions, ts)
+    ridge = _checks.not_negative("ridge", ridge)
+    coefficients = eigensystem.coefficients(start)
+    return _ideal_flow(start, coefficients, sigma, eigensystem.functions, ts, ridge)
 
 
 @jax.jit
 def _ideal_flow(
-    start: Array, coefficients: Array, sigma: Array, functions: Array, ts: Array
+    start: Array, coefficients: Array, sigma: Array, functions: Array, ts: Array, ridge: Any
 ) -> Array:
-    learned = -jnp.expm1(-ts[:, None] * sigma[None, :])
+    learned = sigma[None, :] * _decay.integral((sigma + ridge)[None, :], ts[:, None])
     return start[None, :] - (learned * coefficients[None, :]) @ functions
 
 

@@ -80,6 +80,7 @@ def gram_flow(
     sample_residual: Float[Array, " n"],
     initial: Float[Array, " q"],
     times: Float[Array, " s"],
+    ridge: Any = 0.0,
 ) -> GramFlow:
     """Solves the flow of a kernel; arguments are those of `dynamics.kernel_flow`, unchecked.
 
@@ -94,13 +95,15 @@ def gram_flow(
     ends = jnp.minimum(times[:, None], jnp.where(unknown, stop, jnp.inf)[None, :])
     sigma = jnp.maximum(values, 0.0)[None, :]
     start = (sample_residual @ vectors)[None, :]
-    moved = integral(sigma, ends) * start
+    total = sigma + ridge
+    moved = integral(total, ends) * start
+    stays = jnp.where(total > 0, ridge / jnp.where(total > 0, total, 1.0), 1.0)
     # The movement is of the root of an eigenvalue, whose rounding is far larger: 0 is closer.
     square = jnp.sum(jnp.where(unknown[None, :], 0.0, sigma) * moved**2, axis=1) / n
     largest_entry = jnp.max(jnp.abs(gram))
     difference = jnp.max(jnp.abs(gram - gram.T))
     return GramFlow(
-        on_sample=(jnp.exp(-sigma * ends) * start) @ vectors.T,
+        on_sample=((stays + (1 - stays) * jnp.exp(-total * ends)) * start) @ vectors.T,
         elsewhere=initial[None, :] - moved @ vectors.T @ cross.T / n,
         movement=jnp.sqrt(square),
         values=values,

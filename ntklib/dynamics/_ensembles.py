@@ -24,6 +24,7 @@ def network_flows(
     *,
     draws: int | None = None,
     n: int | None = None,
+    noise: float = 0.0,
     **options: Any,
 ) -> tuple[Trajectory, PyTree]:
     """Gradient flows from independent initializations on independent samples.
@@ -37,6 +38,7 @@ def network_flows(
         the same key draws the same initializations whatever n is.
       draws: how many repetitions b; not needed with b keys.
       n: sample size; None for n = ∞.
+      noise: deviation of normal noise on the labels of a sample.
       **options: passed to `dynamics.gradient_flow`, such as rtol or progress.
 
     Returns:
@@ -44,7 +46,7 @@ def network_flows(
       with a leading axis b.
 
     Raises:
-      ValueError: draws is missing or not the number of keys.
+      ValueError: draws is missing or not the number of keys, or noise without a sample.
 
     Example:
       >>> import jax
@@ -68,8 +70,9 @@ def network_flows(
     params = _parameters.starts(network, init_keys)
     sample = None if n is None else _samples(measure, sample_keys, n)
     flows = gradient_flow(
-        network, params, target, measure, times, sample=sample, draws=True, **options
-    )
+        network, params, target, measure, times, sample=sample,
+        noise=_noise(noise, sample_keys, n), draws=True, **options,
+    )  # fmt: skip
     return flows, params
 
 
@@ -82,6 +85,8 @@ def kernel_flows(
     *,
     draws: int | None = None,
     n: int,
+    noise: float = 0.0,
+    ridge: float = 0.0,
     progress: bool = True,
 ) -> Float[Array, "b s q"]:
     """Flows of a kernel (m = ∞) from r₀ = −f* on independent samples.
@@ -94,6 +99,8 @@ def kernel_flows(
       key: a `jax.random.key`, or b of them, one for each sample.
       draws: how many repetitions b; not needed with b keys.
       n: sample size.
+      noise: deviation of normal noise on the labels; residuals are without it.
+      ridge: λ ≥ 0 as in `kernel_flow`.
       progress: whether a bar appears when the run is long.
 
     Returns:
@@ -121,11 +128,14 @@ def kernel_flows(
     _door.look_at_kernel(kernel, measure.nodes)
     wanted = _door.values_of(target, measure.nodes)
     labels = _door.values_of(target, samples, alone=False)
+    ridge, zeta = _checks.not_negative("ridge", ridge), _noise(noise, keys, n)
+    if zeta is not None:
+        labels = labels + zeta.astype(labels.dtype)
     batch = (samples, -labels, jnp.arange(keys.shape[0]))
     with _meter.bar("kernel flow", keys.shape[0], shown=progress) as bar:
         flow = jax.block_until_ready(
             _kernel_flows(
-                batch, measure.nodes, -wanted, ts, bar,
+                batch, measure.nodes, -wanted, ts, ridge, bar,
                 kernel=kernel, side_by_side=_device.side_by_side(), progress=progress,
             )
         )  # fmt: skip
@@ -135,7 +145,7 @@ def kernel_flows(
 
 @functools.partial(jax.jit, static_argnames=("kernel", "side_by_side", "progress"))
 def _kernel_flows(
-    batch: PyTree, nodes: Array, initial: Array, ts: Array, bar: Array, *,
+    batch: PyTree, nodes: Array, initial: Array, ts: Array, ridge: Any, bar: Array, *,
     kernel: Kernel, side_by_side: bool, progress: bool,
 ) -> _decay.GramFlow:  # fmt: skip
     """Solves the flow of every draw of the batch (points, r̂₀, index)."""
@@ -148,6 +158,7 @@ def _kernel_flows(
             residual,
             initial,
             ts,
+            ridge,
         )
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
@@ -169,6 +180,16 @@ def _draw_keys(key: Any, draws: int | None) -> Array:
     if draws is not None:
         _checks.same_length("key", keys.shape[0], "draws", draws)
     return keys
+
+
+def _noise(deviation: float, keys: Array, n: int | None) -> Float[Array, "b n"] | None:
+    """Returns normal noise for the labels of every draw, from keys apart from the samples'."""
+    if _checks.not_negative("noise", deviation) == 0:
+        return None
+    if n is None:
+        raise ValueError(f"noise = {deviation:g} is of a sample's labels: give n, too.")
+    apart = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+    return deviation * jax.vmap(lambda key: jax.random.normal(key, (n,)))(apart)
 
 
 def _samples(measure: Measure, keys: Array, n: int) -> Float[Array, "b n d"]:

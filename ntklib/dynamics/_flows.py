@@ -91,6 +91,8 @@ def gradient_flow(
     times: Float[Array, " s"],
     *,
     sample: Float[Array, "*#b n d"] | None = None,
+    noise: Float[Array, "*#b n"] | None = None,
+    ridge: float = 0.0,
     draws: bool = False,
     method: Literal["explicit", "exponential"] = "explicit",
     rtol: float = 1e-6,
@@ -105,7 +107,8 @@ def gradient_flow(
     $\Phi(\theta) = \frac{1}{2n}\sum_i (f(x_i;\theta) - f^*(x_i))^2$ over the sample; without a
     sample n = ∞, which means $\Phi(\theta) = \frac12\|f(\cdot;\theta) - f^*\|^2_{L^2(\rho)}$ by
     the measure's quadrature. Adaptive steps land on every time asked for, so that no interpolation
-    error adds to the tolerance.
+    error adds to the tolerance. Labels may have noise, $f^*(x_i) + \zeta_i$, and the loss a ridge,
+    $\frac\lambda2\|\theta - \theta_0\|^2$; what of that a kernel makes is in `kernel_flow`.
 
     - "explicit": a Runge–Kutta method of order 5 (Tsitouras 2011). The step is limited by
       stability: expect about T·λ₁/3 steps or more.
@@ -124,6 +127,8 @@ def gradient_flow(
       measure: ρ; residuals are returned at its nodes.
       times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
       sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
+      noise: ζ of the sample's labels, shape (n,), or (b, n); residuals are without it.
+      ridge: λ ≥ 0, in units of 1/time, for the explicit method.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a CPU
         one after another, on a GPU side by side, each being the faster way there.
       method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
@@ -148,8 +153,8 @@ def gradient_flow(
 
     Raises:
       TypeError: params mix types, or target has labels of a sample only.
-      ValueError: a tolerance below the rounding of the parameters' type, or a Jacobian of more than
-        2 GiB.
+      ValueError: a tolerance below the rounding of the parameters' type, a Jacobian of more than
+        2 GiB, noise without a sample, or a ridge for the exponential method.
       RuntimeError: max_steps was not enough, or the network or its gradient is NaN or infinite; the
         message says when, in which draws and which of these.
 
@@ -173,6 +178,6 @@ def gradient_flow(
         *_integrator.solve(
             network, params, target, measure, times, Solver(method, rtol, atol, max_steps),
             sample=sample, draws=draws, keep_params=keep_params, progress=progress,
-            linearized=linearized,
+            linearized=linearized, noise=noise, ridge=ridge,
         )
     )  # fmt: skip

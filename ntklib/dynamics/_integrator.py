@@ -42,15 +42,22 @@ def integrate(
         scales = _scales.at_start(on_points, theta_0, roots, labels)
         if solver.method == "explicit":
             slope = jax.grad(lambda at: 0.5 * jnp.sum(weights * (on_points(at) - labels) ** 2))
+            ridge = integrals.ridge
+            fastest = scales.rate if ridge is None else scales.rate + ridge
+
+            def velocity(theta: Array) -> Array:
+                down = -ravel_pytree(slope(unravel(theta)))[0]
+                return down if ridge is None else down - ridge * (theta - start)
+
             # A step that ends a rounding error before the first saved time would be followed by one
             # of that rounding error, from which steps grow by 10 at most.
             first = jnp.min(jnp.where(ts > 0, ts, jnp.inf)) / 2
             rtol, atol = scales.tolerances(solver)
             return _runge_kutta.flow(
-                lambda theta: -ravel_pytree(slope(unravel(theta)))[0],
+                velocity,
                 lambda theta, error: error / (atol + rtol * theta),
                 lambda theta: saved(unravel(theta)), start, ts,
-                jnp.minimum(0.01 / scales.rate, first).astype(ts.dtype),
+                jnp.minimum(0.01 / fastest, first).astype(ts.dtype),
                 max_steps=solver.max_steps,
                 report=lambda steps, t: (
                     _meter.report_now_and_then(bar, index, steps, t / ts[-1]) if progress else None
@@ -87,7 +94,7 @@ def integrate(
 def solve(
     network: Network | Apply, params: PyTree, target: Target | Array, measure: Measure,
     times: Array, solver: Solver, *, sample: Array | None, draws: bool, keep_params: bool,
-    progress: bool, linearized: bool,
+    progress: bool, linearized: bool, noise: Array | None, ridge: float,
 ) -> tuple[Array, Array, PyTree | None, Array]:  # fmt: skip
     """Checks a flow's arguments and integrates it; returns the fields of a `Trajectory`."""
     flags = {"draws": draws, "keep_params": keep_params, "linearized": linearized}
@@ -102,15 +109,25 @@ def solve(
     problem = _problem.posed(
         target, measure, sample, dtype, count=count, draws=draws, looked_at=True
     )
+    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
     n = problem.points.shape[1]
+    penalty = _checks.not_negative("ridge", ridge)
+    if penalty and solver.method == "exponential":
+        raise ValueError(
+            f"ridge = {penalty:g} needs method='explicit': the exponential method knows the flow "
+            "of the residual alone."
+        )
     if solver.method == "exponential" and model.forward is None:
         _jacobian_fits(n, _network.count(start) // count, dtype)
     # By NumPy, which has nothing to compile for a new shape.
     even = jnp.asarray(np.full(n, 1 / n, dtype))
     weights = even if problem.weights is None else problem.weights
-    integrals = Integrals(weights, problem.nodes, measure.weights.astype(dtype), wanted)
+    integrals = Integrals(
+        weights, problem.nodes, measure.weights.astype(dtype), wanted,
+        jnp.asarray(penalty, dtype) if penalty else None,
+    )  # fmt: skip
     batch = (start, problem.points, problem.labels, np.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _meter.bar(title, count, shown=progress) as bar:

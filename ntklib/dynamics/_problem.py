@@ -83,6 +83,25 @@ def posed(
     return Problem(points, labels.astype(dtype), weights, nodes)
 
 
+def with_noise(
+    problem: Problem, noise: Float[Array, "*#b n"] | None, sample: Any, *, draws: bool
+) -> Problem:
+    """Returns a problem whose labels have noise.
+
+    Raises:
+      ValueError: there is no sample, or it has another number of points.
+    """
+    if noise is None:
+        return problem
+    if sample is None:
+        raise ValueError("noise is of a sample's labels: give a sample, too.")
+    count, n = problem.labels.shape
+    given = _of_draws("noise", noise, "n", count, draws=draws)
+    _checks.same_length("noise", given.shape[-1], "sample", n)
+    each = jnp.broadcast_to(given, (count, n)).astype(problem.labels.dtype)
+    return problem._replace(labels=problem.labels + each)
+
+
 def at_nodes(
     target: Target | Float[Array, " q"], measure: Measure, sample: Any, dtype: Any
 ) -> Float[Array, " q"]:

@@ -82,9 +82,11 @@ class Integrals(NamedTuple):
       nodes: of ρ, shape (q, d).
       node_weights: shape (q,).
       wanted: f* at the nodes, shape (q,).
+      ridge: λ of the penalty λ/2·‖θ − θ₀‖²; None for none, which costs nothing.
     """
 
     weights: Float[Array, " n"]
     nodes: Float[Array, "q d"]
     node_weights: Float[Array, " q"]
     wanted: Float[Array, " q"]
+    ridge: Float[Array, ""] | None = None
