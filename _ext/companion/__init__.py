@@ -10,7 +10,7 @@
 - Code that is plumbing is folded, under a line that says what it does.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
-- A chapter can be had as a notebook that runs away from the book, its text in plain Markdown.
+- Each page can be had as plain Markdown, and a chapter as a notebook that runs away from the book.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
 - A page can train a network while it is read (`{live}`, `{preset}`).

@@ -1,10 +1,12 @@
-"""Other doors to a page than the browser: a chapter's notebook to take along.
+"""Other doors to a page than the browser: its Markdown, and a chapter's notebook to take along.
 
-The notebook that a chapter offers for download runs away from the book: its first code cell sees
-to `ntklib`, and its text is plain Markdown, with links to the book's site where it has one.
+Beside each page of the site lies its text as Markdown. The notebook that a chapter offers for
+download runs away from the book: its first code cell sees to `ntklib`, and its text is plain
+Markdown too, with links to the book's site where it has one.
 """
 
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import nbformat
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
-from companion import repository
+from companion import marks, repository
+from companion.execution import executed_notebook
 from companion.marks import Cell
 from companion.plain import Writer
 
@@ -27,6 +30,34 @@ def numbers(app: Sphinx, docname: str) -> dict[str, str]:
         for found in kinds.values()
         for anchor, number in found.items()
     }
+
+
+def printed(cell: NotebookNode) -> Iterator[str]:
+    """Returns what a cell showed as text; a figure's caption says what the figure shows."""
+    for output in cell.get("outputs", ()):
+        data = output.get("data", {})
+        shown = data.get("text/plain", "") if "image/png" not in data else ""
+        if text := str(output.get("text", shown)).strip("\n"):
+            yield text
+
+
+def written(pieces: Iterable[str | Cell], executed: NotebookNode | None) -> str:
+    """Returns a page's Markdown.
+
+    Args:
+        pieces: texts, and the code cells among them.
+        executed: the notebook with these cells and what they showed, None on other pages.
+    """
+    parts = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+        elif executed is not None:
+            cell = executed.cells[piece.index]
+            shown = "\n".join(printed(cell))
+            parts.append(marks.fenced(cell.source, "python"))
+            parts += [marks.fenced(shown, "text")] if shown else []
+    return "\n\n".join(parts) + "\n"
 
 
 def to_take_along(notebook: NotebookNode, pieces: Iterable[str | Cell], setup: str) -> NotebookNode:
@@ -60,23 +91,35 @@ def _code(cells: Iterable[NotebookNode]) -> list[NotebookNode]:
 def open_doors(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Writes the notebook that a page offers for download."""
-    source = Path(app.env.doc2path(pagename))
-    if doctree is None or app.builder.name != "html" or source.suffix != ".ipynb":
+    """Writes a page's Markdown and its notebook, and puts them among its downloads."""
+    if doctree is None or app.builder.name != "html":
         return
-    root = Path(app.srcdir)
-    site = repository.site(app.config, root)
-    page = f"{site}{pagename}.html" if site else ""
-    writer = Writer(lambda uri: on_site(uri, page), numbers(app, pagename))
-    download = to_take_along(
-        nbformat.read(source, as_version=4),
-        writer.blocks(doctree.children),
-        repository.setup_cell(repository.address(root)),
-    )
-    path = Path(app.outdir) / "_sources" / context["sourcename"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(download, path)
-    # Else Sphinx would copy the source over it.
+    source, out = Path(app.env.doc2path(pagename)), Path(app.outdir)
+    numbered, is_notebook = numbers(app, pagename), source.suffix == ".ipynb"
+
+    page = posixpath.basename(f"{pagename}.html")
+    beside = Writer(lambda uri: f"{page}{uri}" if uri.startswith("#") else uri, numbered)
+    executed = None
+    if is_notebook:
+        executed = nbformat.read(executed_notebook(app, pagename), as_version=4)
+    markdown = out / f"{pagename}.md"
+    markdown.parent.mkdir(parents=True, exist_ok=True)
+    markdown.write_text(written(beside.blocks(doctree.children), executed), encoding="utf-8")
+    offer(context, pagename, only=not is_notebook)
+
+    if is_notebook:
+        root = Path(app.srcdir)
+        site = repository.site(app.config, root)
+        away = Writer(lambda uri: on_site(uri, f"{site}{pagename}.html" if site else ""), numbered)
+        download = to_take_along(
+            nbformat.read(source, as_version=4),
+            away.blocks(doctree.children),
+            repository.setup_cell(repository.address(root)),
+        )
+        path = out / "_sources" / context["sourcename"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(download, path)
+    # Sphinx would copy the page's source, which the book's own software alone reads in full.
     context["sourcename"] = ""
 
 
@@ -90,3 +133,25 @@ def on_site(uri: str, page: str) -> str:
     if urlsplit(uri).scheme:
         return uri
     return urljoin(page, uri) if page else ""
+
+
+def offer(context: dict[str, Any], pagename: str, *, only: bool) -> None:
+    """Puts a page's Markdown among its downloads.
+
+    Args:
+        context: of the page's template.
+        pagename: the page's name.
+        only: whether it takes the place of the source.
+    """
+    button = {
+        "type": "link",
+        "url": context["pathto"](f"{pagename}.md", True),
+        "text": "Markdown source",
+        "tooltip": "Markdown source of this page",
+        "icon": "fas fa-file-lines",
+        "label": "download-markdown-button",
+    }
+    for group in context["header_buttons"]:
+        if group.get("label") == "download-buttons":
+            source, *others = group["buttons"]
+            group["buttons"] = [button, *others] if only else [source, button, *others]

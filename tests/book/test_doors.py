@@ -45,6 +45,80 @@ x = 1
 """
 START = "```{solution-start} exercise-page\n:class: dropdown\n```\n\nCount."
 END = "So it is.\n\n```{solution-end}\n```"
+PARTS = r"""By Bowman and Montúfar [[2022](page.html#id4)], $\sigma_k$ is a rate:
+
+$$
+\begin{aligned}
+a &= b \\
+c &= d
+\end{aligned}
+$$
+----
+> **Theorem (A theorem of Bowman and Montúfar [[2022](page.html#id4)])**
+>
+> For all $t \le T$, $r_t = e^{-T_K t} r_0$.
+----
+> **Exercise 1**
+>
+> Prove [Theorem](page.html#theorem-page).
+----
+*A point.*
+----
+```python
+scale = "book"
+seed = 0
+----
+```text
+It holds.
+```
+----
+**[Fig. 1](page.html#fig-slider).** What *the slider* shows.
+----
+## Where it leads
+
+See [Claims](claims.html), [Theorem](page.html#theorem-page), [Fig. 1](page.html#fig-slider), \
+[Exercise 1](page.html#exercise-page) and [all of them](claims.html#all-claims), *now* in \
+[a book](<https://book.org/a_(b)>).
+----
+> **Note**
+>
+> A note of f\* and $f^*$.
+>
+> $$
+> \begin{aligned}
+> a &= b \\
+> c &= d
+> \end{aligned}
+> $$
+----
+| Symbol | Meaning |
+| --- | --- |
+| $\lvert x \rvert$ | one \| two |
+----
+2. `one`
+
+3. **two**
+
+   - inner
+----
+```python
+x = 1
+```
+----
+**Solution to [Exercise 1](page.html#exercise-page)**
+
+Count.
+
+```python
+print(1 + 1)
+```
+
+```text
+2
+```
+
+So it is.""".replace(" \\\n", " ").split("\n----\n")
+"""Of the page's Markdown."""
 NOISE = re.compile(r"\{[\w:-]+\}`|^\s*:::|^\s*`{3,}\{|^:\w+:", re.MULTILINE)
 """What MyST alone reads: roles, directives and their options."""
 
@@ -138,7 +212,37 @@ def test_code_that_a_page_does_not_show_is_in_its_notebook() -> None:
     assert [cell.source for cell in found.cells] == ["# A", "set up", "a", "b", "Below.", "c"]
 
 
-# ---- plain Markdown ------------------------------------------------------------------------------
+# ---- a page as Markdown ------------------------------------------------------------------------
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("name", ["page", "claims"])
+def test_every_page_leads_to_its_markdown(name: str, book: Book) -> None:
+    page = book.html(f"chapters/{name}")
+    (link,) = re.findall(r'<a href="([^"]*)"[^>]*download-markdown-button', page)
+    assert link == f"{name}.md"
+    text = (book.site / "chapters" / link).read_text(encoding="utf-8")
+    assert text.startswith("# ")
+    assert NOISE.findall(text) == []
+
+
+def markdown(book: Book, name: str = "page") -> str:
+    return (book.site / "chapters" / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: " ".join(re.findall(r"\w+", part)[:2]))
+def test_what_a_page_has_is_said_in_markdown(part: str, book: Book) -> None:
+    assert f"\n\n{part}\n" in markdown(book)
+
+
+@pytest.mark.book
+def test_the_table_of_claims_is_one_in_markdown_too(book: Book) -> None:
+    (row,) = re.findall(r"^\| `a-claim`.*$", markdown(book, "claims"), re.MULTILINE)
+    name, statement, measured, *_ = row.strip("| ").split(" | ")
+    assert name == "`a-claim`<br>[A page of m](page.html#recorded-a-claim)"
+    assert statement == r"rate of $\hat\epsilon$ in $m$<br>Corollary 2"
+    assert measured == "-0.988 ≤ -0.5<br>spread [-1.1, -0.9]"
 
 
 def described() -> addnodes.desc:
