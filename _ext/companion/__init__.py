@@ -10,6 +10,7 @@
 - Code that is plumbing is folded, under a line that says what it does.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
+- Each page can be had as plain Markdown, and a chapter as a notebook that runs away from the book.
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
 - A page can train a network while it is read (`{live}`, `{preset}`).
@@ -38,6 +39,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         citations,
         codelinks,
         costs,
+        doors,
         execution,
         livepage,
         numbering,
@@ -101,12 +103,12 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.
     app.connect("html-page-context", repository.point_colab, priority=900)
+    app.connect("html-page-context", doors.open_doors, priority=900)
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
     app.connect("html-page-context", numbering.number_page, priority=900)
     app.connect("build-finished", site.copy_mathjax)
     app.connect("build-finished", site.copy_plotly)
     app.connect("build-finished", site.copy_brought)
-    app.connect("build-finished", repository.add_install_cells)
     app.connect("build-finished", recorded.write_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 

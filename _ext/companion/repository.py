@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -18,9 +17,10 @@ BINDER, COLAB = "https://mybinder.org", "https://colab.research.google.com"
 # Where the workflow puts the notebooks that know the repository's address: Colab opens notebooks
 # from a branch alone.
 COLAB_BRANCH = "notebooks"
-COLAB_CELL = """\
-# Google Colab needs this, once a session; elsewhere it does nothing.
-# If Colab asks for a restart afterwards, restart and go on below.
+SETUP_CELL = """\
+# Installs ntklib where it can't be imported: in the book's own environment this does nothing.
+# If you are asked for a restart afterwards, restart and go on below.
+import importlib.util
 import sys
 
 if "google.colab" in sys.modules:
@@ -30,6 +30,20 @@ if "google.colab" in sys.modules:
     !cd /content/book && uv export --quiet --locked --no-emit-project --no-default-groups \\
         --group kernels {extra} --output-file /content/requirements.txt
     !uv pip install --quiet --system --no-deps -r /content/requirements.txt /content/book
+elif importlib.util.find_spec("ntklib") is None:
+    %pip install --quiet "ntklib @ git+{address}" mlxtend scikit-learn
+    # by itself: pip would add TensorFlow, which isn't used
+    %pip install --quiet --no-deps frozendict neural-tangents==0.6.5
+"""
+SETUP_CELL_WITHOUT_ADDRESS = """\
+# In the book's own environment this does nothing.
+import importlib.util
+
+if importlib.util.find_spec("ntklib") is None:
+    raise ModuleNotFoundError(
+        "ntklib can't be imported here. Run `%pip install FOLDER` in a cell of its own, with "
+        "the book's folder, in which pyproject.toml is, and then this cell again."
+    )
 """
 
 
@@ -72,13 +86,28 @@ def point_colab(
                 )
 
 
-def add_install_cells(app: Sphinx, exception: Exception | None) -> None:
-    """Adds the cell for Colab to the notebooks that the site offers for download."""
-    url = address(Path(app.srcdir))
-    if exception is not None or app.builder.format != "html" or not url:
-        return
-    for path in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        cell = nbformat.v4.new_code_cell(COLAB_CELL.replace("{address}", url), id="colab")
-        notebook.cells.insert(1, cell)
-        nbformat.write(notebook, path)
+def site(config: Config, root: Path) -> str:
+    """Returns where the book is on the web: `html_baseurl`, or the pages of the repository.
+
+    Args:
+        config: of the book.
+        root: a folder of the repository.
+
+    Returns:
+        The address of the site's folder, with its last slash; empty if nothing says it.
+    """
+    if base := config.html_baseurl:
+        return f"{base.rstrip('/')}/"
+    if not (url := address(root)):
+        return ""
+    owner, name = url.split("/")[-2:]
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
+def setup_cell(url: str) -> str:
+    """Returns the code by which a notebook away from the book gets `ntklib`, or says how.
+
+    Args:
+        url: the repository's address, empty if it isn't known.
+    """
+    return SETUP_CELL.replace("{address}", url) if url else SETUP_CELL_WITHOUT_ADDRESS

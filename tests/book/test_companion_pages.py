@@ -1,7 +1,10 @@
 """The parts of the extension that make pages of what others wrote: buttons, links, tables."""
 
 import builtins
+import importlib.util
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,36 +93,75 @@ def test_colab_opens_the_notebook_with_the_install_cell() -> None:
     ).read_text(encoding="utf-8")
 
 
-def download(folder: Path, url: str) -> nbformat.NotebookNode:
-    """Returns a notebook as the site of a repository with this remote offers it."""
-    path = remote(folder, url) / "html" / "_sources" / "chapters" / "a.ipynb"
-    path.parent.mkdir(parents=True)
-    cells = [nbformat.v4.new_markdown_cell("# A"), nbformat.v4.new_code_cell("x = 1")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    builder = SimpleNamespace(format="html")
-    app = SimpleNamespace(srcdir=folder, outdir=folder / "html", builder=builder)
-    repository.add_install_cells(app, None)  # type: ignore[arg-type]
-    return nbformat.read(path, as_version=4)
-
-
-def test_a_downloaded_notebook_installs_what_it_needs_on_colab_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notebook = download(tmp_path / "public", HERE)
-    nbformat.validate(notebook)
-    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "code"]
+def ran_setup(address: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Runs the first cell of a downloaded notebook and returns what it had installed."""
     manager: Any = TransformerManager
-    code = manager().transform_cell(notebook.cells[1].source)
     commands: list[str] = []
-    shell = SimpleNamespace(getoutput=lambda _: [], system=commands.append)
+    shell = SimpleNamespace(
+        getoutput=lambda _: [],
+        system=commands.append,
+        run_line_magic=lambda *magic: commands.append(" ".join(magic)),
+    )
     monkeypatch.setattr(builtins, "get_ipython", lambda: shell, raising=False)
-    exec(code, {})  # noqa: S102
-    assert commands == []
-    monkeypatch.setitem(__import__("sys").modules, "google.colab", SimpleNamespace())
-    exec(code, {})  # noqa: S102
+    exec(manager().transform_cell(repository.setup_cell(address)), {})  # noqa: S102
+    return commands
+
+
+def without_ntklib(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "ntklib" else find(name)
+    )
+
+
+@pytest.mark.parametrize("address", [HERE, ""])
+def test_set_up_installs_nothing_where_ntklib_is(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ran_setup(address, monkeypatch) == []
+
+
+def test_set_up_has_pip_install_the_library_from_the_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_ntklib(monkeypatch)
+    library, kernels = ran_setup(HERE, monkeypatch)
+    assert library.startswith(f'pip install --quiet "ntklib @ git+{HERE}" ')
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (pinned,) = project["dependency-groups"]["kernels"]
+    assert kernels == f"pip install --quiet --no-deps frozendict {pinned}"
+    for line in ("pip install frozendict", f"pip install --no-deps {pinned}"):
+        assert line in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_set_up_says_what_to_install_where_the_repository_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    without_ntklib(monkeypatch)
+    with pytest.raises(ModuleNotFoundError, match=r"Run `%pip install FOLDER` in a cell"):
+        ran_setup("", monkeypatch)
+
+
+def test_set_up_on_colab_has_the_locked_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    commands = ran_setup(HERE, monkeypatch)
     assert any(f"git clone --quiet --depth 1 {HERE} " in command for command in commands)
     assert not any("cuda12" in command and "{extra}" in command for command in commands)
-    assert len(download(tmp_path / "private", "/srv/git/a-book").cells) == 2
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "site"),
+    [
+        ("", HERE, "https://owner.github.io/a-book/"),
+        ("https://book.org/a", HERE, "https://book.org/a/"),
+        ("", "/srv/git/a-book", ""),
+    ],
+)
+def test_site_is_that_of_the_configuration_or_of_the_repository(
+    base: str, url: str, site: str, tmp_path: Path
+) -> None:
+    config: Any = SimpleNamespace(html_baseurl=base)
+    assert repository.site(config, remote(tmp_path, url)) == site
 
 
 # ---- links from code ---------------------------------------------------------------------------
