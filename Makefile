@@ -48,6 +48,10 @@ pdf: book ## print the book as _build/book.pdf, with a Chromium
 	@cp _build/singlehtml/chapters/index.html _build/singlehtml/book.html  # its links start in the folder above
 	PYTHONPATH=_ext $(RUN) companion.pdf _build/singlehtml/book.html _build/book.pdf
 
+.PHONY: slides
+slides: book ## make a deck of slides of each chapter, with its statements, figures and claims
+	PYTHONPATH=_ext $(RUN) companion.slides _build
+
 # OpenBLAS's threads wait for each other in busy loops. Where as many processes as cores run tests,
 # that made the eigenvectors of a 256 × 256 matrix take 20 times as long.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(RUN) pytest $(PARALLEL)
