@@ -117,8 +117,7 @@ class Relu:
 
         start: tuple[Array, ...] = (m, _angles.rest(m), sign * (1 - m))
         before, last = _split((layers, np.arange(self.depth) == 0))
-        state, _ = jax.lax.scan(step, start, before)
-        return layer(state, *last)[1]
+        return layer(_through(step, start, before), *last)[1]
 
 
 @dataclass(frozen=True)
@@ -163,6 +162,8 @@ class Erf:
             rho = s * factor**2
             return (rho, 1 - rho, new), factor
 
+        if self.depth == 1:
+            return e, f, shares, jnp.zeros((len(a), 0), a.dtype)
         first: Any = e * e, f * f, jnp.zeros_like(a)
         _, factors = jax.lax.scan(layer, first, length=self.depth - 1)
         return e, f, shares, factors.T
@@ -193,8 +194,8 @@ class Erf:
             return (_angles.arc(rho, 1 - jnp.abs(rho)), rho, tangent * both, before), None
 
         before = (jnp.zeros_like(m), jnp.zeros_like(m)) if self.residual else ()
-        state, _ = jax.lax.scan(step, (_angles.arc(rho, m), rho, rho, before), (row, column))
-        return layer(state)[1]
+        start = _angles.arc(rho, m), rho, rho, before
+        return layer(_through(step, start, (row, column)))[1]
 
     def slopes(
         self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
@@ -220,6 +221,13 @@ def _slopes(
 
     gram, (by_cosine, by_a, by_b) = jax.vmap(along, out_axes=(None, 0))(*directions)
     return gram, by_cosine, by_a, by_b
+
+
+def _through(step: Callable[..., Any], state: Any, layers: PyTree) -> Any:
+    """Returns the state after some layers; none is too few for a loop where jit is disabled."""
+    if len(jax.tree.leaves(layers)[0]) == 0:
+        return state
+    return jax.lax.scan(step, state, layers)[0]
 
 
 def _split(layers: PyTree) -> tuple[Any, Any]:

@@ -61,8 +61,8 @@ BEYOND = (
         "off-circle.digits",
         (
             "ntklib/dynamics/_closed_forms.py",
-            "learned = -jnp.expm1(-ts[:, None] * sigma[None, :])",
-            "learned = -jnp.expm1(-1.02 * ts[:, None] * sigma[None, :])",
+            "    learned = sigma[None, :]",
+            "    sigma = 1.02 * sigma\n    learned = sigma[None, :]",
         ),
     ),
     false(

@@ -25,8 +25,8 @@ SETTING = (
         "ideal-dynamics",
         (
             "ntklib/dynamics/_closed_forms.py",
-            "learned = -jnp.expm1(-ts[:, None] * sigma[None, :])",
-            "learned = -jnp.expm1(-1.02 * ts[:, None] * sigma[None, :])",
+            "    learned = sigma[None, :]",
+            "    sigma = 1.02 * sigma\n    learned = sigma[None, :]",
         ),
     ),
     false(
@@ -172,8 +172,8 @@ SETTING = (
         "corollary-5.stopping-time",
         (
             "ntklib/dynamics/_decay.py",
-            "on_sample=(jnp.exp(-sigma * ends) * start) @ vectors.T",
-            "on_sample=(jnp.exp(-0.97 * sigma * ends) * start) @ vectors.T",
+            "jnp.exp(-total * ends)",
+            "jnp.exp(-0.97 * total * ends)",
         ),
     ),
     false(

@@ -63,7 +63,7 @@ def kernel_flow(architecture: str, n: int, batch: int, *, side_by_side: bool) ->
     """What the flows take, LAPACK's own work included: 2n² numbers, of which XLA doesn't know."""
     flows = _ensembles._kernel_flows.lower(
         (of(batch, n, 2), of(batch, n), of(batch, dtype=int)), of(NODES, 2), of(NODES), of(TIMES),
-        of(dtype=int), kernel=_architectures.build(architecture, 1).kernel,
+        of(), of(dtype=int), kernel=_architectures.build(architecture, 1).kernel,
         side_by_side=side_by_side, progress=False,
     )  # fmt: skip
     return total(flows) + 8 * 2 * n**2 * (batch if side_by_side else 1)
