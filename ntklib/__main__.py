@@ -12,6 +12,8 @@ from ntklib.studies._described import DESCRIPTIONS
 
 COLUMNS = ("degree", "multiplicity", "eigenvalue", "time 1/σ", "trace's share")
 """Of a spectrum's table."""
+ELSEWHERE = "give --out another folder."
+"""What to do where a file can't be written."""
 ROUNDING = 1e-15
 """Of eigenvalues relative to the trace: smaller ones are 0."""
 
@@ -151,12 +153,15 @@ def _kernel(options: argparse.Namespace) -> str:
 
 def _points(path: Path) -> Any:
     """Returns the rows of a file."""
-    import jax.numpy as jnp
     import numpy as np
 
+    from ntklib import _checks
+
     if path.suffix == ".csv":
-        return jnp.asarray(np.loadtxt(path, delimiter=",", ndmin=2))
-    return jnp.asarray(np.load(path, allow_pickle=False), dtype=float)
+        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    else:
+        rows = np.asarray(np.load(path, allow_pickle=False), dtype=float)
+    return _checks.real_array(str(path), rows, "n d")
 
 
 def _array_file(text: str) -> Path:
@@ -174,15 +179,10 @@ def _write(path: Path, matrix: Any, header: str = "") -> None:
         np.save(content, matrix)
     else:
         np.savetxt(
-            content,
-            matrix,
-            fmt="%.17g",
-            delimiter=",",
-            header=header,
-            comments="",
-            encoding="utf-8",
-        )
-    _files.write(path, content.getvalue(), "give --out another folder.")
+            content, matrix, fmt="%.17g", delimiter=",",
+            header=header, comments="", encoding="utf-8",
+        )  # fmt: skip
+    _files.write(path, content.getvalue(), ELSEWHERE)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], str]] = {
@@ -203,6 +203,8 @@ def main(given: Sequence[str] | None = None) -> int:
 
     jax.config.update("jax_enable_x64", True)
     try:
+        if named.out:  # before what may take long
+            _files.require_writable(named.out, ELSEWHERE)
         answer = COMMANDS[named.command](named)
     except (OSError, TypeError, ValueError) as problem:
         sys.stderr.write(f"error: {problem}\n")

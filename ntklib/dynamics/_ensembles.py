@@ -15,6 +15,11 @@ from ntklib.networks import Network, _door, _parameters
 from ntklib.networks._network import Kernel, Target
 
 
+NOISE = 2**31 - 1
+"""Folded into a sample's key for the noise. `split(key)[i]` is `fold_in(key, i)`, and measures draw
+from splits of the key: no small number will do."""
+
+
 def network_flows(
     network: Network,
     target: Target,
@@ -188,7 +193,7 @@ def _noise(deviation: float, keys: Array, n: int | None) -> Float[Array, "b n"] 
         return None
     if n is None:
         raise ValueError(f"noise = {deviation:g} is of a sample's labels: give n, too.")
-    apart = jax.vmap(lambda key: jax.random.fold_in(key, 1))(keys)
+    apart = jax.vmap(lambda key: jax.random.fold_in(key, NOISE))(keys)
     return deviation * jax.vmap(lambda key: jax.random.normal(key, (n,)))(apart)
 
 

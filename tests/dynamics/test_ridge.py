@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ntklib import dynamics, kernels, measures, networks, spectrum, targets
-from ntklib.dynamics import _problem
+from ntklib.dynamics import _ensembles, _problem
 
 RIDGE = 0.05
 CIRCLE = measures.circle(16)
@@ -119,6 +119,15 @@ def test_noise_of_draws_is_independent_and_of_its_deviation() -> None:
     assert np.std(means) == pytest.approx(0.5 / n**0.5, rel=5 / 8000**0.5)
     assert abs(np.mean(means)) < 5 * 0.25 / 4000**0.5
     assert abs(np.corrcoef(means[1:], means[:-1])[0, 1]) < 5 / 4000**0.5
+
+
+def test_noise_knows_nothing_of_the_sample() -> None:
+    """A measure may split its key, and `split(key)[i]` is `fold_in(key, i)`."""
+    keys, n = jax.random.split(jax.random.key(0), 2000), 4
+    zeta = np.asarray(_ensembles._noise(1.0, keys, n)).ravel()
+    for others in (keys, *(jax.vmap(jax.random.split, out_axes=1)(keys))):
+        same = jax.vmap(lambda key: jax.random.normal(key, (n,)))(others)
+        assert abs(np.corrcoef(zeta, np.asarray(same).ravel())[0, 1]) < 5 / zeta.size**0.5
 
 
 def test_noise_of_network_flows_is_on_their_samples_labels() -> None:

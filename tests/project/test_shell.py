@@ -54,6 +54,10 @@ def test_kernel_is_written_to_the_last_digit(tmp_path: Path, ending: str) -> Non
     ("given", "message"),
     [
         (["kernel", "nothing.npy", "--out", "gram.npy"], "nothing.npy"),
+        (["kernel", "vector.npy", "--out", "gram.npy"], "vector.npy must have the axes (n, d)"),
+        (["kernel", "hole.npy", "--out", "gram.npy"], "hole.npy"),
+        # said before the points are looked for, as before anything that takes long
+        (["kernel", "nothing.npy", "--out", "no/gram.npy"], "give --out another folder"),
         (["spectrum", "--dimension", "1"], "--dimension must be at least 2, got 1"),
         (["spectrum", "--degrees", "-1"], "--degrees must be at least 0, got -1"),
         (["spectrum", "--depth", "0"], "--depth must be at least 1, got 0"),
@@ -66,6 +70,8 @@ def test_errors_say_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    np.save("vector.npy", np.ones(3))
+    np.save("hole.npy", np.asarray([[1.0, np.nan]]))
     assert command.main(given) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
