@@ -104,11 +104,11 @@ def test_a_figure_has_its_picture_its_text_and_its_caption(
 
 def test_a_claim_has_its_measurement_bound_and_verdict(deck: dict[str, Tag]) -> None:
     rows = [
-        [cell.get_text() for cell in row.select("td")]
+        [cell.get_text(" ") for cell in row.select("td")]
         for row in deck["claims-1"].select("tbody tr")
     ]
     statement = r"rate of \(\hat\epsilon\) in \(m\)"
-    assert rows == [[statement, "-0.988", "≤ -0.5", "holds, conservative"]]
+    assert rows == [[statement, "-0.988 [-1.1, -0.9]", "≤ -0.5", "holds, conservative"]]
 
 
 def test_many_claims_have_several_slides(book: Book, tmp_path: Path) -> None:
