@@ -14,7 +14,6 @@ from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _parameters
 from ntklib.networks._network import Kernel, Target
 
-
 NOISE = 2**31 - 1
 """Folded into a sample's key for the noise. `split(key)[i]` is `fold_in(key, i)`, and measures draw
 from splits of the key: no small number will do."""
