@@ -6,6 +6,7 @@ most of the time.
 
 import concurrent.futures
 import os
+import queue
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,10 @@ MEMORY = 5 * 2**29
 """Bytes that a chapter may need; the largest took 2.2 GB."""
 GPU_PLUGINS = ("jax-cuda12-plugin", "jax-cuda13-plugin")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+MANY = 4
+"""Notebooks a process from which on each process keeps to cores of its own. With fewer, the longest
+decides, and it is done sooner with all cores."""
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +105,7 @@ def run(
         return failures
     beside = at_once(len(notebooks))
     logger.info(f"running {len(notebooks)} notebook(s), {beside} at a time")
-    with _threads_for(beside), _pool(beside) as pool:
+    with _threads_for(beside), _pool(beside, _shares(len(notebooks), beside)) as pool:
         running = {
             pool.submit(_executed, notebook, path.parent, timeout): path
             for path, notebook in notebooks.items()
@@ -136,11 +141,36 @@ def _executed(notebook: NotebookNode, folder: Path, timeout: int) -> ExecutionRe
         ensure_event_loop().close()  # of this thread, which nbclient leaves open
 
 
+def _shares(count: int, beside: int) -> list[set[int]]:
+    """Returns the cores of each of the processes that run `count` notebooks, none where they share.
+
+    Threads of XLA that share cores wait for each other: two chapters on two cores took a twelfth
+    more of them.
+    """
+    if not hasattr(os, "sched_setaffinity") or count < MANY * beside:
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    return [set(cores[place::beside]) for place in range(beside)]
+
+
 @contextmanager
-def _pool(size: int) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
-    """A pool of threads that ends with its kernels when the build is interrupted."""
+def _pool(size: int, shares: Sequence[set[int]]) -> Iterator[concurrent.futures.ThreadPoolExecutor]:
+    """A pool of threads that ends with its kernels when the build is interrupted.
+
+    Args:
+        size: threads.
+        shares: cores of each thread and of the kernels that it starts; none where any will do.
+    """
+    left: queue.SimpleQueue[set[int]] = queue.SimpleQueue()
+    for share in shares:
+        left.put(share)
+
+    def keep_to_a_share() -> None:
+        if shares:
+            os.sched_setaffinity(0, left.get())
+
     before = set(psutil.Process().children())
-    with concurrent.futures.ThreadPoolExecutor(size) as pool:
+    with concurrent.futures.ThreadPoolExecutor(size, initializer=keep_to_a_share) as pool:
         try:
             yield pool
         except BaseException:

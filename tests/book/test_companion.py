@@ -1,7 +1,11 @@
 """The Sphinx extension's pure parts. `test_builds.py` tests it in real builds."""
 
 import json
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +324,41 @@ def test_as_many_notebooks_run_at_once_as_there_is_room(
     monkeypatch.setattr(running, "_cores", lambda: 4)
     monkeypatch.setattr(_host, "available", lambda: room * running.MEMORY + 1)
     assert running.at_once(count) == expected
+
+
+@pytest.fixture
+def cores() -> Iterator[list[int]]:
+    """The cores of this machine, all of which this process may use meanwhile."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system doesn't let a process keep to cores")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    yield sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, before)
+
+
+def test_processes_share_the_cores_where_each_has_many_notebooks_to_run(cores: list[int]) -> None:
+    many = running.MANY * len(cores)
+    assert running._shares(many, len(cores)) == [{core} for core in cores]
+    assert running._shares(many, 1) == [set(cores)]
+    assert running._shares(many - 1, len(cores)) == []
+
+
+def test_kernels_keep_to_the_cores_of_the_thread_that_starts_them(cores: list[int]) -> None:
+    if len(cores) < 2:
+        pytest.skip("this machine has one core")
+    both = threading.Barrier(2)
+
+    def of_a_process(_: int) -> list[int]:
+        both.wait()
+        program = "import json, os; print(json.dumps(sorted(os.sched_getaffinity(0))))"
+        return json.loads(subprocess.check_output([sys.executable, "-c", program]))
+
+    shares = [{core} for core in cores[:2]]
+    with running._pool(2, shares) as pool:
+        assert sorted(pool.map(of_a_process, range(2))) == [[core] for core in cores[:2]]
+    with running._pool(2, []) as pool:
+        assert list(pool.map(of_a_process, range(2))) == [cores, cores]
 
 
 def test_the_longest_begin_first_and_what_is_unknown_before_them() -> None:
