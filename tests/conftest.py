@@ -1,5 +1,6 @@
 """Strict JAX, and annotations checked at every call into ntklib."""
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return min(found, default=0) - len(longest)
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Keeps the garbage collector from walking through all modules again and again.
+
+    What has been imported stays until the end. One walk through it takes 0.4 s.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Scheduling(LoadFileScheduling):
