@@ -3,8 +3,8 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
-- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`, and
-  written to a file.
+- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`,
+  compared with a release's by `{claims-since}`, and written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - Chapters have their numbers in the menu and before their titles.
 - Code that is plumbing is folded, under a line that says what it does.
@@ -48,6 +48,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         recorded,
         repository,
         running,
+        since,
         site,
     )
 
@@ -58,6 +59,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_directive("claims", recorded.ClaimsDirective)
     app.add_node(recorded.ClaimsFigure)
     app.add_directive("claims-figure", recorded.ClaimsFigureDirective)
+    app.add_node(since.ClaimsSince)
+    app.add_directive("claims-since", since.ClaimsSinceDirective)
     app.add_node(borrowed.Borrowed)
     app.add_directive("figure-of", borrowed.FigureOfDirective)
     app.add_node(livepage.Live)
@@ -90,6 +93,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
     app.connect("doctree-resolved", recorded.fill_figures)
+    app.connect("doctree-resolved", since.fill_changes)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", predicting.offer_fields)

@@ -112,8 +112,9 @@ class Book:
         (folder / "chapters").mkdir(parents=True)
         for name in ("_ext", "_static"):
             shutil.copytree(ROOT / name, folder / name)
-        for name in ("chapters/claims.md", "chapters/references.bib"):
-            shutil.copy(ROOT / name, folder / name)
+        for path in (ROOT / "chapters").glob("claims*"):
+            shutil.copy(path, folder / "chapters" / path.name)
+        shutil.copy(ROOT / "chapters" / "references.bib", folder / "chapters")
         (folder / "chapters" / "point.png").write_bytes(POINT)
         # Packages in .venv bring pages of their own, which are none of the book's.
         (folder / ".venv" / "package").mkdir(parents=True)
