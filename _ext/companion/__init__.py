@@ -7,7 +7,7 @@
   compared with a release's by `{claims-since}`, and written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - Chapters have their numbers in the menu and before their titles.
-- Code that is plumbing is folded, under a line that says what it does.
+- Code that is plumbing is folded, under a line that says what it does, and so are assertions.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - Each page can be had as plain Markdown, and a chapter as a notebook that runs away from the book.
@@ -41,6 +41,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         costs,
         doors,
         execution,
+        folding,
         livepage,
         numbering,
         onefile,
@@ -97,6 +98,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", predicting.offer_fields)
+    app.connect("doctree-resolved", folding.fold_checks)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)

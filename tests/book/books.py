@@ -82,14 +82,15 @@ FIGURE = {"mystnb": {"figure": {"caption": "What *the slider* shows.", "name": "
 
 
 def record(claim: dict[str, Any]) -> str:
-    """Returns code that records a claim as `ntklib.book.claims` does."""
+    """Returns code that records a claim as `ntklib.book.claims` does, and checks its name."""
     markup = f"<div class='claim' id='recorded-{claim['id']}'>It <b>holds</b>.</div>"
     return (
         "from IPython.display import display\n"
         f"claim = {pprint.pformat(claim, width=80)}\n"
         "display({'application/vnd.ntklib.claim+json': claim,\n"
         f"         'text/html': {markup!r},\n"
-        "         'text/plain': 'It holds.'}, raw=True)"
+        "         'text/plain': 'It holds.'}, raw=True)\n"
+        "assert claim['id']"
     )
 
 
