@@ -3,11 +3,11 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
-- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`, and
-  written to a file.
+- The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`,
+  compared with a release's by `{claims-since}`, and written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
 - Chapters have their numbers in the menu and before their titles.
-- Code that is plumbing is folded, under a line that says what it does.
+- Code that is plumbing is folded, under a line that says what it does, and so are assertions.
 - A page can say what each chapter took (`{costs}`); names in code are links to the API and claims.
 - Buttons for the repository, Binder and Colab are there if git knows the repository's address.
 - Each page can be had as plain Markdown, and a chapter as a notebook that runs away from the book.
@@ -41,6 +41,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         costs,
         doors,
         execution,
+        folding,
         livepage,
         numbering,
         onefile,
@@ -48,6 +49,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         recorded,
         repository,
         running,
+        since,
         site,
     )
 
@@ -58,6 +60,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.add_directive("claims", recorded.ClaimsDirective)
     app.add_node(recorded.ClaimsFigure)
     app.add_directive("claims-figure", recorded.ClaimsFigureDirective)
+    app.add_node(since.ClaimsSince)
+    app.add_directive("claims-since", since.ClaimsSinceDirective)
     app.add_node(borrowed.Borrowed)
     app.add_directive("figure-of", borrowed.FigureOfDirective)
     app.add_node(livepage.Live)
@@ -90,9 +94,11 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("env-updated", write_all)
     app.connect("doctree-resolved", recorded.fill_tables)
     app.connect("doctree-resolved", recorded.fill_figures)
+    app.connect("doctree-resolved", since.fill_changes)
     app.connect("doctree-resolved", borrowed.fill_figures)
     app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", predicting.offer_fields)
+    app.connect("doctree-resolved", folding.fold_checks)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)

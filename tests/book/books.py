@@ -82,14 +82,15 @@ FIGURE = {"mystnb": {"figure": {"caption": "What *the slider* shows.", "name": "
 
 
 def record(claim: dict[str, Any]) -> str:
-    """Returns code that records a claim as `ntklib.book.claims` does."""
+    """Returns code that records a claim as `ntklib.book.claims` does, and checks its name."""
     markup = f"<div class='claim' id='recorded-{claim['id']}'>It <b>holds</b>.</div>"
     return (
         "from IPython.display import display\n"
         f"claim = {pprint.pformat(claim, width=80)}\n"
         "display({'application/vnd.ntklib.claim+json': claim,\n"
         f"         'text/html': {markup!r},\n"
-        "         'text/plain': 'It holds.'}, raw=True)"
+        "         'text/plain': 'It holds.'}, raw=True)\n"
+        "assert claim['id']"
     )
 
 
@@ -112,8 +113,9 @@ class Book:
         (folder / "chapters").mkdir(parents=True)
         for name in ("_ext", "_static"):
             shutil.copytree(ROOT / name, folder / name)
-        for name in ("chapters/claims.md", "chapters/references.bib"):
-            shutil.copy(ROOT / name, folder / name)
+        for path in (ROOT / "chapters").glob("claims*"):
+            shutil.copy(path, folder / "chapters" / path.name)
+        shutil.copy(ROOT / "chapters" / "references.bib", folder / "chapters")
         (folder / "chapters" / "point.png").write_bytes(POINT)
         # Packages in .venv bring pages of their own, which are none of the book's.
         (folder / ".venv" / "package").mkdir(parents=True)

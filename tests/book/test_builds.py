@@ -84,9 +84,13 @@ def test_slider_has_a_numbered_caption_and_no_warning(built: Book) -> None:
 def test_plumbing_is_folded_and_says_what_it_is(built: Book) -> None:
     page = built.html("chapters/page")
     folds = re.findall(
-        r'<details class="[^"]*above-input">\s*<summary>\s*<p class="collapsed[^>]*>([^<]*)<', page
+        r'<details class="[^"]*-input">\s*<summary>\s*<p class="collapsed[^>]*>([^<]*)<', page
     )
-    assert folds == ["Parameters of the notebook: scale and seed", "Code of the figure"]
+    assert folds == [
+        "Parameters of the notebook: scale and seed",
+        "Checks",
+        "Code of the figure",
+    ]
     # The notebook itself stays as it was written.
     assert "hide-input" not in (built.folder / "chapters" / "page.ipynb").read_text()
 

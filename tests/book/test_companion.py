@@ -1,5 +1,6 @@
 """The Sphinx extension's pure parts. `test_builds.py` tests it in real builds."""
 
+import ast
 import json
 import os
 import subprocess
@@ -13,7 +14,10 @@ import books
 import nbformat
 import pytest
 import yaml
+from docutils import nodes
+from docutils.utils import new_document
 from jupyter_cache import get_cache
+from myst_nb.sphinx_ import HideCodeCellNode
 from places import ROOT
 from sphinx.errors import ExtensionError
 
@@ -170,6 +174,84 @@ def test_folding_keeps_everything_else() -> None:
     assert shown.metadata["tags"] == ["a-tag", "hide-input"]
     assert shown.metadata["mystnb"]["figure"] == {"name": "fig-a"}
     assert shown.metadata["mystnb"]["code_prompt_show"] == "Code of the figure"
+
+
+@pytest.mark.parametrize(
+    ("shown", "checks"),
+    [
+        ("x = 1\nprint(x)", ""),
+        ("print(x)", "# Its sign.\nassert x > 0, (\n    'not positive'\n)"),
+        ("x = f()\nassert x > 0  # nothing else is done with x", ""),
+        ("", "assert x > 0"),
+        ("for x in xs:\n    assert x > 0", ""),
+        ("%time x = 1\nassert x", ""),
+    ],
+)
+def test_an_assertion_is_folded_unless_something_serves_it_alone(shown: str, checks: str) -> None:
+    assert folding.parted("\n".join(filter(None, [shown, checks]))) == (shown, checks)
+
+
+def test_an_assertion_in_a_loop_is_folded_with_the_loop() -> None:
+    source = (
+        "for x, y in (\n    pairs\n):\n    print(x)\n    if x:\n        z = y\n"
+        "        assert x > 0\n        print(z)"
+    )
+    shown, checks = folding.parted(source)
+    assert shown == source.replace("        assert x > 0\n", "")
+    assert checks == "for x, y in (\n    pairs\n):\n    if x:\n        assert x > 0"
+
+
+def assertions(source: str) -> list[str]:
+    return sorted(ast.unparse(n) for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Assert))
+
+
+def test_no_assertion_of_a_chapter_is_lost_and_few_are_in_a_readers_way() -> None:
+    every, in_the_way = 0, 0
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type != "code" or not (found := assertions(cell.source)):
+                continue
+            every += len(found)
+            if not folding.summary(cell):
+                shown, checks = folding.parted(cell.source)
+                assert sorted(assertions(shown) + assertions(checks)) == found
+                in_the_way += len(assertions(shown))
+    assert in_the_way < every / 5
+
+
+def shown_cell(source: str, *, whole: bool) -> nodes.container:
+    """Returns a cell as it is on a page, folded as a whole or not, with its output."""
+    block = nodes.literal_block(source, source, language="ipython3")
+    code: nodes.Element = nodes.container("", block, nb_element="cell_code_source")
+    if whole:
+        code = HideCodeCellNode("", code, prompt_show="Imports", prompt_hide="Imports")
+    output = nodes.container("", nodes.paragraph("", "1"), nb_element="cell_code_output")
+    return nodes.container("", code, output, nb_element="cell_code", cell_index=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "whole", "blocks"),
+    [
+        ("print(x)\nassert x > 0", False, [("print(x)", False), ("assert x > 0", True)]),
+        ("assert x > 0", False, [("assert x > 0", True)]),
+        ("print(x)", False, [("print(x)", False)]),
+        ("print(x)\nassert x > 0", True, [("print(x)\nassert x > 0", True)]),
+    ],
+)
+def test_checks_are_folded_between_the_code_and_its_output(
+    source: str, whole: bool, blocks: list[tuple[str, bool]]
+) -> None:
+    page = new_document("page")
+    page += shown_cell(source, whole=whole)
+    folding.fold_checks(None, page, "page")  # type: ignore[arg-type]
+    found = list(page.findall(nodes.literal_block))
+    folds = [isinstance(block.parent.parent, HideCodeCellNode) for block in found]
+    assert [(b.astext(), fold) for b, fold in zip(found, folds, strict=True)] == blocks
+    # Else Sphinx wouldn't colour it.
+    assert all(b.rawsource == b.astext() and b["language"] == "ipython3" for b in found)
+    assert page[0][-1].astext() == "1"
+    said = [fold["prompt_show"] for fold in page.findall(HideCodeCellNode)]
+    assert said == (["Imports"] if whole else [folding.CHECKS] * any(folds))
 
 
 def notebook(*sources: str, tags: tuple[str, ...] = ("parameters",)) -> str:

@@ -1,5 +1,6 @@
 """The figure of all claims: where each stands, and what a reader can choose to see."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -87,6 +88,14 @@ def test_figure_has_a_link_and_a_drawing_for_each_claim() -> None:
     assert '<g class="refuted">' in strip
 
 
+BEFORE = [
+    {**CLAIM, "measured": -0.7, "spread": [-0.8, -0.6]},
+    {**SEVERAL[1], "verdict": "refuted"},
+    {**CLAIM, "id": "gone"},
+]
+"""What the last release recorded."""
+
+
 # ---- in a browser ------------------------------------------------------------------------------
 
 
@@ -96,6 +105,8 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
     found = Book(tmp_path_factory.mktemp("glance") / "book")
     found.claims = {"chapters/page": [each["id"] for each in SEVERAL]}
     found.write(STAMP, *map(record, SEVERAL))
+    (release,) = (found.folder / "chapters").glob("claims-*.json")
+    release.write_text(json.dumps(BEFORE), encoding="utf-8")
     answer = found.build()
     assert answer.returncode == 0, answer.stderr
     return found
@@ -161,3 +172,24 @@ def test_claims_page_is_in_order_and_each_name_leads_to_its_row(
         page.goto((book.site.resolve() / "chapters" / "claims.html").as_uri())
         page.locator(".glance a", has_text="open").click()
         assert page.locator("table.claims :target code").inner_text() == "open"
+
+
+@pytest.mark.browser
+@pytest.mark.book
+@needs_chromium
+def test_what_changed_since_a_release_unfolds_and_leads_to_the_claims(
+    book: Book, chromium: Browser
+) -> None:
+    with browser.visit(chromium) as page:
+        page.goto((book.site.resolve() / "chapters" / "claims.html").as_uri())
+        boxes = page.locator(".admonition", has=page.locator(".admonition-title"))
+        titles = [text.split("\n")[0] for text in boxes.all_inner_texts()]
+        assert titles == [
+            "New: 2", "Gone: 1", "Another verdict: 1", "Measured outside the former spread: 1",
+        ]  # fmt: skip
+        verdict = boxes.nth(2)
+        link = verdict.get_by_role("link", name="equal")
+        assert not link.is_visible()
+        verdict.get_by_role("button").click()
+        link.click()
+        assert page.locator("table.claims :target code").inner_text() == "equal"

@@ -1,13 +1,17 @@
 """Every figure has labelled axes, in a style that holds in both themes, and shows its data."""
 
+import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
+from places import ROOT
 
 from ntklib.book import plots
 from ntklib.statistics import Rate
@@ -111,6 +115,62 @@ def test_share_map(ax: Axes, worst: float) -> None:
     assert (mesh.norm.vmin, mesh.norm.vmax) == (-4, 1)
     red, _, blue, _ = mesh.cmap(mesh.norm(-1.0))
     assert blue > red
+
+
+DIVERGING = re.compile(
+    r"'(PiYG|PRGn|BrBG|PuOr|RdGy|RdBu|RdYlBu|RdYlGn|Spectral|coolwarm|bwr|seismic)(_r)?'"
+)
+
+
+def diverging(source: str) -> list[ast.Call]:
+    """Returns the calls that draw a map of values with a sign."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [{k.arg: ast.unparse(k.value) for k in call.keywords} for call in calls]
+    return [
+        call
+        for call, keywords in zip(calls, named, strict=True)
+        if DIVERGING.fullmatch(keywords.get("cmap", ""))
+    ]
+
+
+def centred(call: ast.Call) -> bool:
+    """Whether the middle of the colours is 0: limits or levels are each other's negative."""
+    limits = {k.arg: ast.unparse(k.value) for k in call.keywords}
+    if "vmax" in limits:
+        return limits.get("vmin") == f"-{limits['vmax']}"
+    levels = re.search(r"np\.linspace\(-(\w+), (\w+), \d+\)", ast.unparse(call))
+    return levels is not None and levels[1] == levels[2]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "expected"),
+    [
+        ("imshow(x, cmap='RdBu_r', vmin=-reach, vmax=reach)", [True]),
+        ("imshow(x, cmap='RdBu_r', vmin=-3, vmax=4)", [False]),
+        ("imshow(x, cmap='RdBu_r', vmax=4)", [False]),
+        ("imshow(x, cmap='bwr')", [False]),
+        ("contourf(x, np.linspace(-3, 3, 25), cmap='RdBu')", [True]),
+        ("contourf(x, np.linspace(-3, 4, 25), cmap='RdBu')", [False]),
+        ("imshow(x, cmap='gray', vmin=0, vmax=1)", []),
+    ],
+)
+def test_maps_of_values_with_a_sign_are_told_apart(drawing: str, expected: list[bool]) -> None:
+    assert list(map(centred, diverging(drawing))) == expected
+
+
+def test_chapters_centre_colours_of_values_with_a_sign_and_say_where() -> None:
+    found = []
+    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type != "code" or not re.search(r"cmap|share_map", cell.source):
+                continue
+            maps = diverging(cell.source)
+            assert all(map(centred, maps)), (path.name, cell.source)
+            if maps or "plots.share_map(" in cell.source:
+                found.append(path.name[:2])
+                # What white means, or a tick in the middle.
+                assert re.search(r"white: |ticks=\[-(\d), 0, \1\]", cell.source), path.name
+    assert len(found) >= 4
 
 
 def test_scree_draws_each_spectrum_relative_to_its_first_eigenvalue(ax: Axes) -> None:
