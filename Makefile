@@ -96,6 +96,16 @@ frameworks: ## test networks that are models of Flax and PyTorch, which it insta
 	@$(SETUP) uv pip list --python $(FRAMEWORKS)
 	$(FRAMEWORKS)/bin/python -m pytest -ra tests/networks/test_frameworks.py $(ARGS)
 
+# The versions that the page "Coming from another library" names, in the same folder.
+PEERS := torch==2.13.0 curvlinops-for-pytorch==3.0.1 nngeometry==0.4 backpack-for-pytorch==1.7.1 \
+  traker==0.3.2 gpjax==1.0.0 scikit-learn==1.9.1
+
+.PHONY: peers
+peers: ## hold the factors between this library and others to the libraries, which it installs apart
+	@$(SETUP) uv venv --quiet --clear $(FRAMEWORKS)
+	@$(SETUP) uv pip install --quiet --python $(FRAMEWORKS) $(NEWEST_GROUPS:%=--group %) --editable . $(PEERS)
+	$(FRAMEWORKS)/bin/python -m pytest -ra tests/networks/test_peers.py $(ARGS)
+
 .PHONY: lint
 lint: setup ## check style, format, types and spelling
 	$(RUN) ruff check .
