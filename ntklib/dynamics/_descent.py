@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _arguments, _device
+from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _meter, _problem, _steps
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
@@ -40,6 +40,8 @@ def gradient_descent(
     *,
     optimizer: optax.GradientTransformation | float,
     sample: Float[Array, "*#b n d"] | None = None,
+    noise: Float[Array, "*#b n"] | None = None,
+    ridge: float = 0.0,
     batch: int | None = None,
     key: Any = None,
     draws: bool = False,
@@ -61,6 +63,10 @@ def gradient_descent(
     gradient at a point, its covariance is η²(1/B − 1/n) times the sample covariance (divisor
     n − 1) of the g_i.
 
+    Labels may have noise and the loss a ridge $\frac\lambda2\|\theta - \theta_0\|^2$, as in
+    `gradient_flow`: a weight decay towards θ₀ and not towards 0, whose gradient
+    $\lambda(\theta - \theta_0)$ joins that of Φ before the optimizer has it.
+
     Args:
       network: the network, or any JAX function (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
         It is compiled once for each object and shape, so pass the same object for the same network.
@@ -75,6 +81,8 @@ def gradient_descent(
         the value of η.
       sample: the training points x_i, shape (n, d), with draws also (b, n, d); None for n = ∞, the
         loss on the nodes with their weights.
+      noise: ζ of the sample's labels, shape (n,), with draws also (b, n).
+      ridge: λ ≥ 0; it adds λ to every eigenvalue that limits a stable η.
       batch: the number B of points of a step, at most n; None for all of them.
       key: a `jax.random.key` for the batches; no two draws have the same ones.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a
@@ -86,7 +94,7 @@ def gradient_descent(
       What it went through, not as residuals, since labels don't tell f* at the nodes: `values`,
       f(·; θ_k) at the nodes, shape (b, s, q) or (s, q); `loss`, Φ(θ_k), shape (b, s) or (s,);
       `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
-      The loss is that on all points.
+      The loss is that on all points, with the labels' noise and without the ridge's part.
 
     Raises:
       RuntimeError: training left the finite numbers.
@@ -109,9 +117,11 @@ def gradient_descent(
     count = _parameters.draw_count(params) if draws else 1
     wanted = _steps.increasing(steps)
     problem = _problem.posed(target, measure, sample, dtype, count=count, draws=draws)
+    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
     make, rate = _steps.rule(optimizer, dtype)
+    penalty = _checks.not_negative("ridge", ridge)
     size = _steps.batch_size(batch, problem)
     keys = _steps.keys(key, count, wanted=size is not None)
     drawn = (start, problem.points, problem.labels, keys, jnp.arange(count))
@@ -123,6 +133,7 @@ def gradient_descent(
                 problem.nodes,
                 jnp.asarray(wanted),
                 rate,
+                jnp.asarray(penalty, dtype) if penalty else None,
                 bar,
                 apply=apply,
                 make=make,
@@ -162,6 +173,7 @@ def _descend(
     nodes: Array,
     steps: Array,
     rate: Array,
+    ridge: Array | None,
     bar: Array,
     *,
     apply: Apply,
@@ -199,6 +211,8 @@ def _descend(
                     lambda: None,
                 )
             slope = jax.grad(on_batch)(theta, k)
+            if ridge is not None:
+                slope = jax.tree.map(lambda g, v, w: g + ridge * (v - w), slope, theta, theta_0)
             # Optax multiplies whole numbers by fractions, which strict promotion forbids.
             with jax.numpy_dtype_promotion("standard"):
                 updates, memory = optimizer.update(slope, memory, theta)

@@ -91,15 +91,23 @@ def with_noise(
     Raises:
       ValueError: there is no sample, or it has another number of points.
     """
-    if noise is None:
-        return problem
-    if sample is None:
+    if noise is not None and sample is None:
         raise ValueError("noise is of a sample's labels: give a sample, too.")
-    count, n = problem.labels.shape
+    return problem._replace(labels=noisy(problem.labels, noise, draws=draws))
+
+
+def noisy(labels: Float[Array, "b n"], noise: Any, *, draws: bool) -> Float[Array, "b n"]:
+    """Returns a sample's labels with noise: None, or of each draw, or the same for all.
+
+    Raises:
+      ValueError: it is of another number of points.
+    """
+    if noise is None:
+        return labels
+    count, n = labels.shape
     given = _of_draws("noise", noise, "n", count, draws=draws)
     _checks.same_length("noise", given.shape[-1], "sample", n)
-    each = jnp.broadcast_to(given, (count, n)).astype(problem.labels.dtype)
-    return problem._replace(labels=problem.labels + each)
+    return labels + jnp.broadcast_to(given, (count, n)).astype(labels.dtype)
 
 
 def at_nodes(
