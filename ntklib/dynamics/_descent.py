@@ -26,7 +26,7 @@ class Descent:
     """What `dynamics.gradient_descent` returns."""
 
     steps: Int[np.ndarray, " s"]
-    values: Float[Array, "*b s q"]
+    values: Float[Array, "..."]
     loss: Float[Array, "*b s"]
     params: PyTree | None
 
@@ -34,13 +34,13 @@ class Descent:
 def gradient_descent(
     network: Network | Apply,
     params: PyTree,
-    target: Target | Float[Array, "*#b n"],
+    target: Target | Float[Array, "..."],
     measure: Measure,
     steps: Int[np.ndarray, " s"],
     *,
     optimizer: optax.GradientTransformation | float,
     sample: Float[Array, "*#b n d"] | None = None,
-    noise: Float[Array, "*#b n"] | None = None,
+    noise: Float[Array, "..."] | None = None,
     ridge: float = 0.0,
     batch: int | None = None,
     key: Any = None,
@@ -73,7 +73,8 @@ def gradient_descent(
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         training: all else is converted to it.
       target: f*, from points (n, d) to values (n,); or labels y_i, shape (n,), of the sample, or of
-        the nodes where there is none; with draws also (b, n), one set a draw.
+        the nodes where there is none; with draws also (b, n), one set a draw. Where the network
+        has o > 1 outputs, it has a last axis of them.
       measure: ρ; values are returned at its nodes.
       steps: the numbers of the steps after which values are wanted, strictly increasing whole
         numbers, 0 being the start, shape (s,). Training ends with the last.
@@ -92,7 +93,8 @@ def gradient_descent(
 
     Returns:
       What it went through, not as residuals, since labels don't tell f* at the nodes: `values`,
-      f(·; θ_k) at the nodes, shape (b, s, q) or (s, q); `loss`, Φ(θ_k), shape (b, s) or (s,);
+      f(·; θ_k) at the nodes, shape (b, s, q) or (s, q), with o outputs a last axis of them;
+      `loss`, Φ(θ_k), the sum over outputs, shape (b, s) or (s,);
       `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
       The loss is that on all points, with the labels' noise and without the ridge's part.
 
@@ -116,10 +118,12 @@ def gradient_descent(
     dtype = _parameters.dtype_of(params)
     count = _parameters.draw_count(params) if draws else 1
     wanted = _steps.increasing(steps)
-    problem = _problem.posed(target, measure, sample, dtype, count=count, draws=draws)
-    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
+    outputs = functools.partial(_door.one_or_several, network, start)
+    problem = _problem.posed(
+        target, measure, sample, dtype, outputs=outputs, count=count, draws=draws
+    )
+    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     make, rate = _steps.rule(optimizer, dtype)
     penalty = _checks.not_negative("ridge", ridge)
     size = _steps.batch_size(batch, problem)
@@ -151,7 +155,7 @@ def gradient_descent(
 
 def _require_finite(steps: np.ndarray, values: np.ndarray, loss: np.ndarray) -> None:
     """Raises a RuntimeError that says from which step on values or the loss weren't finite."""
-    broken = ~(np.isfinite(values).all(axis=2) & np.isfinite(loss))
+    broken = ~(np.isfinite(values).reshape(*loss.shape, -1).all(axis=2) & np.isfinite(loss))
     if not broken.any():
         return
     first = int(steps[broken.any(axis=0).argmax()])
@@ -190,8 +194,10 @@ def _descend(
     def one(draw: tuple[PyTree, Array, Array, Any, Array]) -> dict[str, PyTree]:
         theta_0, points, labels, key, index = draw
 
+        several = labels.ndim > 1
+
         def loss(theta: PyTree) -> Array:
-            return 0.5 * _problem.mean((apply(theta, points) - labels) ** 2, weights)
+            return _problem.loss(apply(theta, points) - labels, weights, several=several)
 
         def on_batch(theta: PyTree, k: Array) -> Array:
             if batch is None:
@@ -199,7 +205,8 @@ def _descend(
             among = jax.random.choice(
                 jax.random.fold_in(key, k), len(points), (batch,), replace=False
             )
-            return 0.5 * jnp.mean((apply(theta, points[among]) - labels[among]) ** 2)
+            misfit = apply(theta, points[among]) - labels[among]
+            return _problem.loss(misfit, None, several=several)
 
         def step(k: Array, state: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
             theta, memory = state
