@@ -13,14 +13,14 @@ from ntklib.spectrum import Eigensystem
 
 
 def kernel_flow(
-    gram: Float[Array, "n n"],
-    cross: Float[Array, "q n"],
-    sample_residual: Float[Array, " n"],
-    initial: Float[Array, " q"],
+    gram: Float[Array, "n n *oo"],
+    cross: Float[Array, "q n *oo"],
+    sample_residual: Float[Array, "n *o"],
+    initial: Float[Array, "q *o"],
     times: Float[Array, " s"],
     *,
     ridge: float = 0.0,
-) -> Float[Array, "s q"]:
+) -> Float[Array, "s q *o"]:
     r"""The flow of the kernel itself on a finite sample (m = ∞), in closed form.
 
     $\partial_t r_t(x) = -\frac1n\sum_i K(x, x_i)\,r_t(x_i)$. With
@@ -35,17 +35,21 @@ def kernel_flow(
     and elsewhere Λ + λ takes the place of Λ; the limit is kernel ridge regression,
     $r_\infty(x) = r_0(x) - K(x, X)(K(X, X) + n\lambda I)^{-1}\hat r_0$.
 
+    With o outputs the residuals have a last axis of them. A kernel in the form above is that of
+    each, as $K^\infty$ is, and they decouple. One with o × o blocks, as `kernels.empirical` gives
+    it, couples them: $\partial_t r_t^a(x) = -\frac1n\sum_{i,b} K^{ab}(x, x_i)\,r_t^b(x_i)$.
+
     Args:
-      gram: K(X, X) on the sample, symmetric positive semidefinite, shape (n, n).
-      cross: K(nodes, X), shape (q, n).
-      sample_residual: r̂₀ at the sample, shape (n,).
-      initial: r₀ at the nodes, shape (q,).
+      gram: K(X, X) on the sample, symmetric positive semidefinite, shape (n, n), or (n, n, o, o).
+      cross: K(nodes, X), shape (q, n), or (q, n, o, o).
+      sample_residual: r̂₀ at the sample, shape (n,), or (n, o).
+      initial: r₀ at the nodes, shape (q,), or (q, o).
       times: non-negative, strictly increasing, shape (s,).
       ridge: λ ≥ 0, in units of 1/time.
 
     Returns:
-      r_t at the nodes, shape (s, q). With nodes = X, where cross is gram and initial is
-      sample_residual, it is r̂_t, whose norm never grows.
+      r_t at the nodes, shape (s, q), or (s, q, o). With nodes = X, where cross is gram and initial
+      is sample_residual, it is r̂_t, whose norm never grows.
 
     Example:
       >>> import jax.numpy as jnp
@@ -62,14 +66,14 @@ def kernel_flow(
 
 
 def closed_form(
-    gram: Float[Array, "n n"],
-    cross: Float[Array, "q n"],
-    sample_residual: Float[Array, " n"],
-    initial: Float[Array, " q"],
+    gram: Float[Array, "n n *oo"],
+    cross: Float[Array, "q n *oo"],
+    sample_residual: Float[Array, "n *o"],
+    initial: Float[Array, "q *o"],
     times: Float[Array, " s"],
     *,
     ridge: float = 0.0,
-) -> Float[Array, "s q"]:
+) -> Float[Array, "s q *o"]:
     """`kernel_flow` in any precision, for other compiled functions, too.
 
     Arguments, result and errors are those of `kernel_flow`. Inside `jax.jit` and `jax.vmap` there
@@ -82,6 +86,10 @@ def closed_form(
       >>> dynamics.closed_form(gram, gram, start, start, jnp.array([0.0])).tolist()
       [[1.0, 1.0]]
     """
+    if jnp.ndim(gram) == 4:
+        rows, across, behind, start = _in_rows(gram, cross, sample_residual, initial)
+        found = closed_form(rows, across, behind, start, times, ridge=ridge)
+        return found.reshape(len(found), *jnp.shape(initial))
     flow = gram_flow(gram, cross, sample_residual, initial, times, ridge)
     on_itself = _same(cross, gram) and _same(initial, sample_residual)
     return flow.on_sample if on_itself else flow.elsewhere
@@ -90,8 +98,8 @@ def closed_form(
 def gram_flow(
     gram: Float[Array, "n n"],
     cross: Float[Array, "q n"],
-    sample_residual: Float[Array, " n"],
-    initial: Float[Array, " q"],
+    sample_residual: Float[Array, "n *o"],
+    initial: Float[Array, "q *o"],
     times: Float[Array, " s"],
     ridge: float = 0.0,
 ) -> _decay.GramFlow:
@@ -100,16 +108,39 @@ def gram_flow(
     matrix = jnp.asarray(gram if traced else _matrices.symmetric("gram", gram))
     n = matrix.shape[0]
     rows = _checks.real_array("cross", cross, "q n")
-    on_sample = _checks.real_array("sample_residual", sample_residual, "n")
-    start = _checks.real_array("initial", initial, "q")
+    several = jnp.ndim(sample_residual) == 2
+    on_sample = _checks.real_array("sample_residual", sample_residual, "n o" if several else "n")
+    start = _checks.real_array("initial", initial, "q o" if several else "q")
     _checks.same_length("cross's second axis", rows.shape[1], "gram", n)
     _checks.same_length("sample_residual", on_sample.shape[0], "gram", n)
     _checks.same_length("initial", start.shape[0], "cross", rows.shape[0])
+    if several:
+        _checks.same_length(
+            "initial's last axis", start.shape[1], "sample_residual", on_sample.shape[1]
+        )
     ts = _checks.increasing_times(times)
     ridge = _checks.not_negative("ridge", ridge)
     flow = _decay.gram_flow(matrix, rows, on_sample, start, ts, ridge)
     _decay.sound("gram", flow)
     return flow
+
+
+def _in_rows(gram: Array, cross: Array, sample_residual: Array, initial: Array) -> list[Array]:
+    """Returns what has o × o blocks as matrices and rows, the outputs of a point together.
+
+    They are of n·o numbers, whose mean is 1/o of the mean over points of their sums over outputs.
+    """
+    o, found = gram.shape[-1], []
+    for name, value in {"gram": gram, "cross": cross}.items():
+        blocks = _checks.real_array(name, value, "q n o o")
+        if blocks.shape[-2:] != (o, o):
+            raise ValueError(f"{name} must have blocks of {o} × {o}, got shape {blocks.shape}.")
+        found.append(o * blocks.transpose(0, 2, 1, 3).reshape(len(blocks) * o, -1))
+    for name, value in {"sample_residual": sample_residual, "initial": initial}.items():
+        columns = _checks.real_array(name, value, "n o")
+        _checks.same_length(f"{name}'s last axis", columns.shape[1], "a block of gram", o)
+        found.append(columns.reshape(-1))
+    return found
 
 
 def _same(first: Array, second: Array) -> bool:
@@ -123,11 +154,11 @@ def _same(first: Array, second: Array) -> bool:
 
 def ideal_flow(
     eigensystem: Eigensystem,
-    initial: Float[Array, " q"],
+    initial: Float[Array, "q *o"],
     times: Float[Array, " s"],
     *,
     ridge: float = 0.0,
-) -> Float[Array, "s q"]:
+) -> Float[Array, "s q *o"]:
     r"""The ideal dynamics $r_t = e^{-T_K t} r_0$ (m = n = ∞), equation (4) of the source.
 
     $\langle r_t, \phi_i\rangle_\rho = e^{-\sigma_i t}\langle r_0, \phi_i\rangle_\rho$; what lies
@@ -137,12 +168,12 @@ def ideal_flow(
 
     Args:
       eigensystem: of T_K.
-      initial: r₀ at the nodes, shape (q,).
+      initial: r₀ at the nodes, shape (q,), or (q, o) with o outputs, which decouple.
       times: non-negative, strictly increasing, shape (s,).
       ridge: λ ≥ 0, in units of 1/time.
 
     Returns:
-      r_t at the nodes, shape (s, q).
+      r_t at the nodes, shape (s, q), or (s, q, o).
 
     Raises:
       ValueError: an eigenvalue is negative beyond rounding.
@@ -160,8 +191,11 @@ def ideal_flow(
       [1.0, 0.3679]
     """
     _checks.require_x64("A difference of trajectories")
-    start = _checks.real_array("initial", initial, "q")
+    start = _checks.real_array("initial", initial, "q o" if jnp.ndim(initial) == 2 else "q")
     _checks.same_length("initial", start.shape[0], "measure", eigensystem.functions.shape[1])
+    if start.ndim == 2:
+        columns = [ideal_flow(eigensystem, column, times, ridge=ridge) for column in start.T]
+        return jnp.stack(columns, axis=-1)
     ts = _checks.increasing_times(times)
     sigma = _decay.rates("eigensystem.values", eigensystem.values, ts)
     ridge = _checks.not_negative("ridge", ridge)

@@ -59,15 +59,15 @@ class GramFlow(NamedTuple):
     """The flow of a kernel that stays as it is.
 
     Attributes:
-      on_sample: r̂_t, shape (s, n).
-      elsewhere: r_t at the other points, shape (s, q).
+      on_sample: r̂_t, shape (s, n); with several outputs (s, n, o).
+      elsewhere: r_t at the other points, shape (s, q); with several outputs (s, q, o).
       movement: the norm of r_t − r₀ in the kernel's RKHS, shape (s,).
       values: eigenvalues of K(X, X)/n as computed, ascending, shape (n,).
       asymmetry: how far K(X, X) differs from its transpose, relative to its largest entry.
     """
 
-    on_sample: Float[Array, "s n"]
-    elsewhere: Float[Array, "s q"]
+    on_sample: Float[Array, "s n *o"]
+    elsewhere: Float[Array, "s q *o"]
     movement: Float[Array, " s"]
     values: Float[Array, " n"]
     asymmetry: Float[Array, ""]
@@ -77,15 +77,25 @@ class GramFlow(NamedTuple):
 def gram_flow(
     gram: Float[Array, "n n"],
     cross: Float[Array, "q n"],
-    sample_residual: Float[Array, " n"],
-    initial: Float[Array, " q"],
+    sample_residual: Float[Array, "n *o"],
+    initial: Float[Array, "q *o"],
     times: Float[Array, " s"],
     ridge: Any = 0.0,
 ) -> GramFlow:
     """Solves the flow of a kernel; arguments are those of `dynamics.kernel_flow`, unchecked.
 
-    On the sample every part of the residual only decays, so that its norm doesn't grow.
+    On the sample every part of the residual only decays, so that its norm doesn't grow. Several
+    outputs have the same kernel each and eigenvectors that are found once.
     """
+    if sample_residual.ndim > 1:
+        each = jax.vmap(
+            lambda residual, start: tuple(gram_flow(gram, cross, residual, start, times, ridge)),
+            in_axes=-1,
+            out_axes=(-1, -1, -1, None, None),
+        )(sample_residual, initial)
+        on_sample, elsewhere, movement, values, asymmetry = each
+        whole = jnp.linalg.norm(movement, axis=-1)
+        return GramFlow(on_sample, elsewhere, whole, values, asymmetry)
     n = gram.shape[0]
     values, vectors = jnp.linalg.eigh(gram / n)
     largest, below = values[-1], -values[0]

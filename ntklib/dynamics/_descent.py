@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from ntklib import _arguments, _device
+from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _meter, _problem, _steps
 from ntklib.measures import Measure
 from ntklib.networks import Network, _door, _network, _parameters
@@ -26,7 +26,7 @@ class Descent:
     """What `dynamics.gradient_descent` returns."""
 
     steps: Int[np.ndarray, " s"]
-    values: Float[Array, "*b s q"]
+    values: Float[Array, "..."]
     loss: Float[Array, "*b s"]
     params: PyTree | None
 
@@ -34,12 +34,14 @@ class Descent:
 def gradient_descent(
     network: Network | Apply,
     params: PyTree,
-    target: Target | Float[Array, "*#b n"],
+    target: Target | Float[Array, "..."],
     measure: Measure,
     steps: Int[np.ndarray, " s"],
     *,
     optimizer: optax.GradientTransformation | float,
     sample: Float[Array, "*#b n d"] | None = None,
+    noise: Float[Array, "..."] | None = None,
+    ridge: float = 0.0,
     batch: int | None = None,
     key: Any = None,
     draws: bool = False,
@@ -61,13 +63,18 @@ def gradient_descent(
     gradient at a point, its covariance is η²(1/B − 1/n) times the sample covariance (divisor
     n − 1) of the g_i.
 
+    Labels may have noise and the loss a ridge $\frac\lambda2\|\theta - \theta_0\|^2$, as in
+    `gradient_flow`: a weight decay towards θ₀ and not towards 0, whose gradient
+    $\lambda(\theta - \theta_0)$ joins that of Φ before the optimizer has it.
+
     Args:
       network: the network, or any JAX function (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
         It is compiled once for each object and shape, so pass the same object for the same network.
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         training: all else is converted to it.
       target: f*, from points (n, d) to values (n,); or labels y_i, shape (n,), of the sample, or of
-        the nodes where there is none; with draws also (b, n), one set a draw.
+        the nodes where there is none; with draws also (b, n), one set a draw. Where the network
+        has o > 1 outputs, it has a last axis of them.
       measure: ρ; values are returned at its nodes.
       steps: the numbers of the steps after which values are wanted, strictly increasing whole
         numbers, 0 being the start, shape (s,). Training ends with the last.
@@ -75,6 +82,8 @@ def gradient_descent(
         the value of η.
       sample: the training points x_i, shape (n, d), with draws also (b, n, d); None for n = ∞, the
         loss on the nodes with their weights.
+      noise: ζ of the sample's labels, shape (n,), with draws also (b, n).
+      ridge: λ ≥ 0; it adds λ to every eigenvalue that limits a stable η.
       batch: the number B of points of a step, at most n; None for all of them.
       key: a `jax.random.key` for the batches; no two draws have the same ones.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a
@@ -84,9 +93,10 @@ def gradient_descent(
 
     Returns:
       What it went through, not as residuals, since labels don't tell f* at the nodes: `values`,
-      f(·; θ_k) at the nodes, shape (b, s, q) or (s, q); `loss`, Φ(θ_k), shape (b, s) or (s,);
+      f(·; θ_k) at the nodes, shape (b, s, q) or (s, q), with o outputs a last axis of them;
+      `loss`, Φ(θ_k), the sum over outputs, shape (b, s) or (s,);
       `params`, θ_k, each leaf with leading axes (b, s) or (s,), None unless asked for; and `steps`.
-      The loss is that on all points.
+      The loss is that on all points, with the labels' noise and without the ridge's part.
 
     Raises:
       RuntimeError: training left the finite numbers.
@@ -108,10 +118,14 @@ def gradient_descent(
     dtype = _parameters.dtype_of(params)
     count = _parameters.draw_count(params) if draws else 1
     wanted = _steps.increasing(steps)
-    problem = _problem.posed(target, measure, sample, dtype, count=count, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
+    outputs = functools.partial(_door.one_or_several, network, start)
+    problem = _problem.posed(
+        target, measure, sample, dtype, outputs=outputs, count=count, draws=draws
+    )
+    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     make, rate = _steps.rule(optimizer, dtype)
+    penalty = _checks.not_negative("ridge", ridge)
     size = _steps.batch_size(batch, problem)
     keys = _steps.keys(key, count, wanted=size is not None)
     drawn = (start, problem.points, problem.labels, keys, jnp.arange(count))
@@ -123,6 +137,7 @@ def gradient_descent(
                 problem.nodes,
                 jnp.asarray(wanted),
                 rate,
+                jnp.asarray(penalty, dtype) if penalty else None,
                 bar,
                 apply=apply,
                 make=make,
@@ -140,7 +155,7 @@ def gradient_descent(
 
 def _require_finite(steps: np.ndarray, values: np.ndarray, loss: np.ndarray) -> None:
     """Raises a RuntimeError that says from which step on values or the loss weren't finite."""
-    broken = ~(np.isfinite(values).all(axis=2) & np.isfinite(loss))
+    broken = ~(np.isfinite(values).reshape(*loss.shape, -1).all(axis=2) & np.isfinite(loss))
     if not broken.any():
         return
     first = int(steps[broken.any(axis=0).argmax()])
@@ -162,6 +177,7 @@ def _descend(
     nodes: Array,
     steps: Array,
     rate: Array,
+    ridge: Array | None,
     bar: Array,
     *,
     apply: Apply,
@@ -178,8 +194,10 @@ def _descend(
     def one(draw: tuple[PyTree, Array, Array, Any, Array]) -> dict[str, PyTree]:
         theta_0, points, labels, key, index = draw
 
+        several = labels.ndim > 1
+
         def loss(theta: PyTree) -> Array:
-            return 0.5 * _problem.mean((apply(theta, points) - labels) ** 2, weights)
+            return _problem.loss(apply(theta, points) - labels, weights, several=several)
 
         def on_batch(theta: PyTree, k: Array) -> Array:
             if batch is None:
@@ -187,7 +205,8 @@ def _descend(
             among = jax.random.choice(
                 jax.random.fold_in(key, k), len(points), (batch,), replace=False
             )
-            return 0.5 * jnp.mean((apply(theta, points[among]) - labels[among]) ** 2)
+            misfit = apply(theta, points[among]) - labels[among]
+            return _problem.loss(misfit, None, several=several)
 
         def step(k: Array, state: tuple[PyTree, PyTree]) -> tuple[PyTree, PyTree]:
             theta, memory = state
@@ -199,6 +218,8 @@ def _descend(
                     lambda: None,
                 )
             slope = jax.grad(on_batch)(theta, k)
+            if ridge is not None:
+                slope = jax.tree.map(lambda g, v, w: g + ridge * (v - w), slope, theta, theta_0)
             # Optax multiplies whole numbers by fractions, which strict promotion forbids.
             with jax.numpy_dtype_promotion("standard"):
                 updates, memory = optimizer.update(slope, memory, theta)

@@ -34,7 +34,7 @@ def network_flows(
     """Gradient flows from independent initializations on independent samples.
 
     Args:
-      network: finite width m.
+      network: finite width m; with several outputs as `gradient_flow` has it.
       target: f*.
       measure: ρ.
       times: where residuals are wanted, shape (s,).
@@ -73,9 +73,12 @@ def network_flows(
         init_keys, sample_keys = (_draw_keys(each, draws) for each in halves)
     params = _parameters.starts(network, init_keys)
     sample = None if n is None else _samples(measure, sample_keys, n)
+    several: tuple[int, ...] = ()
+    if _checks.not_negative("noise", noise):
+        several = _door.outputs_of(network, _parameters.draw(params, 0), measure.nodes)
     flows = gradient_flow(
         network, params, target, measure, times, sample=sample,
-        noise=_noise(noise, sample_keys, n), draws=True, **options,
+        noise=_noise(noise, sample_keys, n, several), draws=True, **options,
     )  # fmt: skip
     return flows, params
 
@@ -92,12 +95,13 @@ def kernel_flows(
     noise: float = 0.0,
     ridge: float = 0.0,
     progress: bool = True,
-) -> Float[Array, "b s q"]:
+) -> Float[Array, "b s q *o"]:
     """Flows of a kernel (m = ∞) from r₀ = −f* on independent samples.
 
     Args:
       kernel: K, a JAX function. It is compiled once for each object and shape.
-      target: f*.
+      target: f*, with one value a point, or with o > 1, as one a class; each then has the kernel K,
+        and they decouple.
       measure: ρ.
       times: where residuals are wanted, shape (s,).
       key: a `jax.random.key`, or b of them, one for each sample.
@@ -108,7 +112,7 @@ def kernel_flows(
       progress: whether a bar appears when the run is long.
 
     Returns:
-      r_t at the nodes, shape (b, s, q).
+      r_t at the nodes, shape (b, s, q), or (b, s, q, o).
 
     Raises:
       ValueError: draws is missing or not the number of keys.
@@ -130,9 +134,10 @@ def kernel_flows(
     samples = _samples(measure, keys, n)
     ts = _checks.increasing_times(times)
     _door.look_at_kernel(kernel, measure.nodes)
-    wanted = _door.values_of(target, measure.nodes)
-    labels = _door.values_of(target, samples, alone=False)
-    ridge, zeta = _checks.not_negative("ridge", ridge), _noise(noise, keys, n)
+    wanted = _door.values_of(target, measure.nodes, outputs=None)
+    outputs = wanted.shape[1:]
+    labels = _door.values_of(target, samples, alone=False, outputs=outputs)
+    ridge, zeta = _checks.not_negative("ridge", ridge), _noise(noise, keys, n, outputs)
     if zeta is not None:
         labels = labels + zeta.astype(labels.dtype)
     batch = (samples, -labels, jnp.arange(keys.shape[0]))
@@ -166,7 +171,8 @@ def _kernel_flows(
         )
         if progress:
             # Depends on the flow, or it would be sent before the flow is there.
-            _meter.report(bar, index, jnp.where(jnp.isfinite(flow.elsewhere[-1, 0]), 1.0, 0.0))
+            last = flow.elsewhere[-1].reshape(-1)[0]
+            _meter.report(bar, index, jnp.where(jnp.isfinite(last), 1.0, 0.0))
         return flow
 
     return _device.over_draws(one, batch, side_by_side=side_by_side)
@@ -186,14 +192,16 @@ def _draw_keys(key: Any, draws: int | None) -> Array:
     return keys
 
 
-def _noise(deviation: float, keys: Array, n: int | None) -> Float[Array, "b n"] | None:
+def _noise(
+    deviation: float, keys: Array, n: int | None, outputs: tuple[int, ...] = ()
+) -> Float[Array, "b n *o"] | None:
     """Returns normal noise for the labels of every draw, from keys apart from the samples'."""
     if _checks.not_negative("noise", deviation) == 0:
         return None
     if n is None:
         raise ValueError(f"noise = {deviation:g} is of a sample's labels: give n, too.")
     apart = jax.vmap(lambda key: jax.random.fold_in(key, NOISE))(keys)
-    return deviation * jax.vmap(lambda key: jax.random.normal(key, (n,)))(apart)
+    return deviation * jax.vmap(lambda key: jax.random.normal(key, (n, *outputs)))(apart)
 
 
 def _samples(measure: Measure, keys: Array, n: int) -> Float[Array, "b n d"]:

@@ -62,7 +62,7 @@ def _not_finite(draw: tuple[Any, ...], reached: float, apply: Apply) -> str:
     theta, points, labels = draw[:3]
 
     def loss(params: PyTree) -> Array:
-        return jnp.mean((apply(params, points) - labels) ** 2)
+        return jnp.mean((apply(params, points).reshape(-1) - labels) ** 2)
 
     found: tuple[tuple[str, Callable[[], PyTree]], ...] = (
         (

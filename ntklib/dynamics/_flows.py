@@ -20,7 +20,8 @@ class Trajectory:
 
     Attributes:
       times: t, shape (s,).
-      residuals: r_t at the nodes, shape (b, s, q) or (s, q).
+      residuals: r_t at the nodes, shape (b, s, q) or (s, q); of a network with several outputs
+        with a last axis of them.
       params: θ_t, each leaf with leading axes (b, s) or (s,); None unless asked for.
       steps: integrator steps, accepted and rejected, shape (b,) or ().
 
@@ -35,16 +36,17 @@ class Trajectory:
     """
 
     times: Float[Array, " s"]
-    residuals: Float[Array, "*b s q"]
+    residuals: Float[Array, "..."]
     params: PyTree | None
     steps: Int[Array, "*b"]
 
     def __repr__(self) -> str:
-        *draws, s, q = self.residuals.shape
+        draws, (s, q, *outputs) = self.steps.shape, self.residuals.shape[self.steps.ndim :]
         axes = "".join(f"draws={b}, " for b in draws)
+        several = "".join(f", {o} outputs" for o in outputs)
         kept = "" if self.params is None else ", θ_t kept"
         return (
-            f"Trajectory({axes}s={s}, q={q} nodes, t {_shown.span(self.times)}, "
+            f"Trajectory({axes}s={s}, q={q} nodes{several}, t {_shown.span(self.times)}, "
             f"{_shown.span(self.steps)} steps{kept})"
         )
 
@@ -57,7 +59,7 @@ class Trajectory:
         Raises:
           ValueError: there is no such draw, or no axis of draws.
         """
-        if self.residuals.ndim < 3:
+        if self.steps.ndim == 0:
             raise ValueError("the trajectory has no axis of draws: it is a single one.")
         index = _checks.whole_number("index", index, least=0, most=self.residuals.shape[0] - 1)
         chosen = _parameters.draw((self.residuals, self.params, self.steps), index)
@@ -79,19 +81,19 @@ class Trajectory:
             raise ValueError("params were not kept: integrate with keep_params=True.")
         s = self.times.shape[0]
         index = _checks.whole_number("index", index, least=-s, most=s - 1)
-        before = (slice(None),) * (self.residuals.ndim - 2)
+        before = (slice(None),) * self.steps.ndim
         return jax.tree.map(lambda leaf: leaf[(*before, index)], self.params)
 
 
 def gradient_flow(
     network: Network | Apply,
     params: PyTree,
-    target: Target | Float[Array, " q"],
+    target: Target | Float[Array, "q *o"],
     measure: Measure,
     times: Float[Array, " s"],
     *,
     sample: Float[Array, "*#b n d"] | None = None,
-    noise: Float[Array, "*#b n"] | None = None,
+    noise: Float[Array, "..."] | None = None,
     ridge: float = 0.0,
     draws: bool = False,
     method: Literal["explicit", "exponential"] = "explicit",
@@ -110,6 +112,12 @@ def gradient_flow(
     error adds to the tolerance. Labels may have noise, $f^*(x_i) + \zeta_i$, and the loss a ridge,
     $\frac\lambda2\|\theta - \theta_0\|^2$; what of that a kernel makes is in `kernel_flow`.
 
+    A network with o > 1 outputs, such as one a class, is trained on the sum of their losses; its
+    target has o values a point, and residuals have a last axis of outputs. At infinite width they
+    decouple, since the kernel between two of them is 0: each follows the flow of $K^\infty$ from
+    its own residual. At finite width they share hidden layers, and the kernel has an o × o block
+    for each pair of points. Theorem 1 and Corollary 2 are stated for one output.
+
     - "explicit": a Runge–Kutta method of order 5 (Tsitouras 2011). The step is limited by
       stability: expect about T·λ₁/3 steps or more.
     - "exponential": a method of order 4 that solves the flow of a step's first tangent kernel
@@ -119,20 +127,23 @@ def gradient_flow(
 
     Args:
       network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d). It is
-        compiled once for each object and shape, so pass the same object for the same network.
+        compiled once for each object and shape, so pass the same object for the same network. Or
+        with o > 1 outputs, shape (n, o).
       params: θ₀, a pytree of arrays of one floating-point type, which is the precision of the
         integration.
-      target: f*, from points (n, d) to values (n,); or, without a sample, its values at the nodes,
-        shape (q,).
+      target: f*, from points (n, d) to values (n,), or (n, o); or, without a sample, its values at
+        the nodes, shape (q,), or (q, o).
       measure: ρ; residuals are returned at its nodes.
       times: at which residuals are wanted, strictly increasing, non-negative, shape (s,).
       sample: the training points, shape (n, d), or (b, n, d) for one sample a draw; None for n = ∞.
-      noise: ζ of the sample's labels, shape (n,), or (b, n); residuals are without it.
+      noise: ζ of the sample's labels, shape (n,), or (b, n), with several outputs a last axis of
+        them; residuals are without it.
       ridge: λ ≥ 0, in units of 1/time, for the explicit method.
       draws: whether params have a leading axis of b draws. They run in one compiled call: on a CPU
         one after another, on a GPU side by side, each being the faster way there.
       method: "explicit" or "exponential". The latter holds the factors of the Gram matrix: all
-        layers' inputs and derivatives where the layers of a network are known, else a Jacobian.
+        layers' inputs and derivatives where the layers of a network with one output are known,
+        else a Jacobian.
       rtol: relative tolerance of a step: with the exponential method on the predictions, relative
         to the residual at the start, in L² of the sample and of ρ; with the explicit one on every
         parameter, or on its part of the movement where the residual is small beside the network.

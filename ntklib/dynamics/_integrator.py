@@ -1,6 +1,7 @@
 """What `dynamics.gradient_flow` does: checks and integration."""
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -100,19 +101,24 @@ def solve(
     flags = {"draws": draws, "keep_params": keep_params, "linearized": linearized}
     for name, value in (flags | {"progress": progress}).items():
         _arguments.flag(name, value)
-    model = Model(*_network.functions(network), linearized)
     dtype = _parameters.dtype_of(params)
     ts = _checks.increasing_times(times).astype(dtype)
     solver = solver.checked(dtype)
     count = _parameters.draw_count(params) if draws else 1
-    wanted = _problem.at_nodes(target, measure, sample, dtype)
-    problem = _problem.posed(
-        target, measure, sample, dtype, count=count, draws=draws, looked_at=True
-    )
-    problem = _problem.with_noise(problem, noise, sample, draws=draws)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    _door.one_number_a_point(network, start, problem.nodes, "the measure's nodes")
-    n = problem.points.shape[1]
+    _problem.known_at_nodes(target, sample)
+    problem = _problem.posed(
+        target, measure, sample, dtype,
+        outputs=functools.partial(_door.one_or_several, network, start),
+        count=count, draws=draws, looked_at=True,
+    )  # fmt: skip
+    problem = _problem.with_noise(problem, noise, sample, draws=draws)
+    outputs = problem.labels.shape[2:]
+    wanted = _problem.at_nodes(target, measure, sample, dtype, outputs)
+    apply, forward = _network.functions(network)
+    # Gram matrices by layers are those of one output.
+    model = Model(apply, None if outputs else forward, linearized)
+    n, each = problem.points.shape[1], math.prod(outputs)
     penalty = _checks.not_negative("ridge", ridge)
     if penalty and solver.method == "exponential":
         raise ValueError(
@@ -120,15 +126,18 @@ def solve(
             "of the residual alone."
         )
     if solver.method == "exponential" and model.forward is None:
-        _jacobian_fits(n, _network.count(start) // count, dtype)
+        _jacobian_fits(n * each, _network.count(start) // count, dtype)
     # By NumPy, which has nothing to compile for a new shape.
     even = jnp.asarray(np.full(n, 1 / n, dtype))
     weights = even if problem.weights is None else problem.weights
+    node_weights = measure.weights.astype(dtype)
+    if outputs:  # in one row, which all below sees in place of points
+        weights, node_weights = jnp.repeat(weights, each), jnp.repeat(node_weights, each)
     integrals = Integrals(
-        weights, problem.nodes, measure.weights.astype(dtype), wanted,
+        weights, problem.nodes, node_weights, wanted.reshape(-1),
         jnp.asarray(penalty, dtype) if penalty else None,
     )  # fmt: skip
-    batch = (start, problem.points, problem.labels, np.arange(count))
+    batch = (start, problem.points, problem.labels.reshape(count, -1), np.arange(count))
     title = "linearized flow" if linearized else "gradient flow"
     with _meter.bar(title, count, shown=progress) as bar:
         saved, steps, stopped = jax.block_until_ready(
@@ -147,6 +156,9 @@ def solve(
             f"the residuals at the measure's nodes hold {beyond} NaN or infinite value(s), though "
             "the loss stayed finite: check that network is defined at every node."
         )
+    if outputs:
+        shape = (*saved["residuals"].shape[:2], -1, *outputs)
+        saved["residuals"] = saved["residuals"].reshape(shape)
     if not draws:
         saved, steps = _parameters.draw((saved, steps), 0)
     return ts, saved["residuals"], saved.get("params"), steps

@@ -90,7 +90,7 @@ def kernels_along(
         raise ValueError("trajectory has no θ_t: integrate with keep_params=True.")
     roots = np.sqrt(np.asarray(measure.weights))
     labels = None if target is None else roots * _values(target, measure)
-    axes = trajectory.residuals.shape[:-1]
+    axes = (*trajectory.steps.shape, *trajectory.times.shape)
     # On one axis, draw by draw.
     params = jax.tree.map(
         lambda leaf: leaf.reshape(-1, *leaf.shape[len(axes) :]), trajectory.params

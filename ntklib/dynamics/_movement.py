@@ -16,12 +16,14 @@ from ntklib.networks._network import Apply, Target
 def losses(
     network: Network | Apply,
     params: PyTree,
-    target: Target | Float[Array, "*#b n"],
+    target: Target | Float[Array, "..."],
     measure: Measure,
     *,
     sample: Float[Array, "*#b n d"] | None = None,
 ) -> Float[Array, "b s"]:
     r"""The loss $\Phi(\theta_t) = \frac{1}{2n}\sum_i (f(x_i;\theta_t) - f^*(x_i))^2$ along flows.
+
+    With several outputs it is the sum of theirs, as `gradient_flow` has it.
 
     Args:
       network: a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for x of shape (n, d).
@@ -44,9 +46,9 @@ def losses(
       [[0.5, 0.125, 0.0]]
     """
     dtype, count = _parameters.dtype_of(params), _parameters.draw_count(params)
-    problem = _problem.posed(target, measure, sample, dtype, count=count)
     start = _parameters.draw(params, 0)
-    _door.one_number_a_point(network, start, problem.points[0], "the points of a draw")
+    outputs = functools.partial(_door.one_or_several, network, start)
+    problem = _problem.posed(target, measure, sample, dtype, outputs=outputs, count=count)
     apply, _ = _network.functions(network)
     return _losses(params, problem.points, problem.labels, problem.weights, apply=apply)
 
@@ -57,7 +59,7 @@ def _losses(
 ) -> Float[Array, "b s"]:
     along = jax.vmap(apply, in_axes=(0, None))
     residuals = jax.vmap(along)(params, points) - labels[:, None]
-    return 0.5 * _problem.mean(residuals**2, weights)
+    return _problem.loss(residuals, weights, several=labels.ndim > 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,16 +66,25 @@ class Model:
     linearized: bool
 
     def at(self, theta_0: PyTree, x: Float[Array, "n d"]) -> Callable[[PyTree], Array]:
-        """Returns θ ↦ f(x; θ), or f(x; θ₀) + ⟨∇f(x; θ₀), θ − θ₀⟩."""
+        """Returns θ ↦ f(x; θ), or f(x; θ₀) + ⟨∇f(x; θ₀), θ − θ₀⟩.
+
+        In one row, with the outputs of a point together.
+        """
+
+        def row(theta: PyTree) -> Array:
+            return self.apply(theta, x).reshape(-1)
+
         if not self.linearized:
-            return lambda theta: self.apply(theta, x)
+            return row
         # Outside the integrator's loop, so that f and its derivatives at θ₀ are evaluated once.
-        start, tangent = jax.linearize(lambda theta: self.apply(theta, x), theta_0)
+        start, tangent = jax.linearize(row, theta_0)
         return lambda theta: start + tangent(jax.tree.map(jax.numpy.subtract, theta, theta_0))
 
 
 class Integrals(NamedTuple):
     """The sums that stand for integrals: of the loss, and over ρ.
+
+    With o outputs there are n·o and q·o numbers in place of n and q, those of a point together.
 
     Attributes:
       weights: of the training points, shape (n,).
@@ -85,8 +94,8 @@ class Integrals(NamedTuple):
       ridge: λ of the penalty λ/2·‖θ − θ₀‖²; None for none, which costs nothing.
     """
 
-    weights: Float[Array, " n"]
+    weights: Float[Array, " no"]
     nodes: Float[Array, "q d"]
-    node_weights: Float[Array, " q"]
-    wanted: Float[Array, " q"]
+    node_weights: Float[Array, " qo"]
+    wanted: Float[Array, " qo"]
     ridge: Float[Array, ""] | None = None

@@ -8,13 +8,14 @@ integrates the first, and has its θ_t.
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
-from ntklib.dynamics import _decay
+from ntklib.dynamics import _decay, _problem
 from ntklib.dynamics._movement import losses, movement
 from ntklib.kernels import _draws
 from ntklib.measures import Measure
@@ -43,6 +44,8 @@ def frozen_flows(
     times: Float[Array, " s"],
     *,
     sample: Float[Array, "b n d"],
+    noise: Float[Array, "*#b n"] | None = None,
+    ridge: float = 0.0,
 ) -> FrozenFlow:
     r"""The flows of linearized networks, one for each θ₀, or of $K^\infty$, on given samples.
 
@@ -52,7 +55,10 @@ def frozen_flows(
     $$\|\theta_t - \theta_0\|^2 = \frac1n\sum_i \lambda_i\,d_i(t)^2\,c_i^2
       \;\to\; \hat r_0^T K(X,X)^{-1}\hat r_0 \qquad (t \to \infty),$$
 
-    because $\theta_t - \theta_0 = -\frac1nJ^T\int_0^t\hat r_s\,ds$ and $JJ^T = K_0(X,X)$.
+    because $\theta_t - \theta_0 = -\frac1nJ^T\int_0^t\hat r_s\,ds$ and $JJ^T = K_0(X,X)$. With a
+    ridge λ the residuals are those of `kernel_flow` with it, and in d_i the rate is λ_i + λ, so
+    that θ ends nearer: the square of its movement tends to
+    $\hat r_0^TK(X,X)\,(K(X,X) + n\lambda I)^{-2}\,\hat r_0$.
 
     Args:
       network: f, whose K₀ or $K^\infty$ it is; a `Network`, or any (θ, x) ↦ f(x; θ), shape (n,) for
@@ -62,12 +68,15 @@ def frozen_flows(
       measure: ρ; residuals are returned at its nodes.
       times: t, strictly increasing, non-negative, shape (s,).
       sample: the training points of each draw, shape (b, n, d).
+      noise: ζ of the sample's labels, shape (n,) or (b, n).
+      ridge: λ ≥ 0 of the loss, as `gradient_flow` has it, in units of 1/time.
 
     Returns:
       The flows, where λt > 1 with a relative error of λ_max/λ · 10⁻¹⁶ by rounding: `residuals`,
-      r_t at the nodes, shape (b, s, q); `sample_residuals`, r̂_t, shape (b, s, n); `movement`,
-      ‖θ_t − θ₀‖, under $K^\infty$, which has no θ, the norm of r_t − r₀ in its RKHS, shape (b, s);
-      `values`, the eigenvalues λ of K(X, X)/n, ascending, shape (b, n); and `times`.
+      r_t at the nodes, without noise, shape (b, s, q); `sample_residuals`, r̂_t, from the labels
+      with their noise, shape (b, s, n); `movement`, ‖θ_t − θ₀‖, under $K^\infty$, which has no θ,
+      the norm of r_t − r₀ in its RKHS, shape (b, s); `values`, the eigenvalues λ of K(X, X)/n,
+      ascending, shape (b, n); and `times`.
 
     Raises:
       NotImplementedError: params is None and the network has no analytic kernel.
@@ -109,21 +118,26 @@ def frozen_flows(
         raise ValueError(
             "params is missing: an apply function has no analytic kernel, so give θ₀ or a Network."
         )
-    flow = _closed(grams[:, :, :n], start - wanted, ts)
+    labels = _problem.noisy(wanted[:, :n], noise, draws=True)
+    initial = start - jnp.concatenate([labels, wanted[:, n:]], axis=1)
+    flow = _closed(grams[:, :, :n], initial, ts, _checks.not_negative("ridge", ridge))
     _decay.sound("the kernel at the sample", flow)
     return FrozenFlow(ts, flow.elsewhere, flow.on_sample, flow.movement, flow.values)
 
 
 @jax.jit
 def _closed(
-    rows: Float[Array, "b all n"], initial: Float[Array, "b all"], ts: Float[Array, " s"]
+    rows: Float[Array, "b all n"],
+    initial: Float[Array, "b all"],
+    ts: Float[Array, " s"],
+    ridge: Any,
 ) -> _decay.GramFlow:
     """Solves each draw's flow from K(everywhere, X); the sample comes first in `everywhere`."""
     n = rows.shape[-1]
 
     def one(draw: tuple[Array, Array]) -> _decay.GramFlow:
         cross, start = draw
-        return _decay.gram_flow(cross[:n], cross[n:], start[:n], start[n:], ts)
+        return _decay.gram_flow(cross[:n], cross[n:], start[:n], start[n:], ts, ridge)
 
     return jax.lax.map(one, (rows, initial))
 

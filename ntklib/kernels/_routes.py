@@ -192,10 +192,11 @@ def _derivative(params: PyTree, points: Array, direction: PyTree, *, apply: Appl
 @functools.partial(jax.jit, static_argnames=("apply", "forward"))
 def gram(
     params: PyTree, x: Float[Array, "n d"], *, apply: Apply, forward: Callable[..., Array] | None
-) -> Float[Array, "n n"]:
-    """Returns the Gram matrix of a network with one output, compiled whole.
+) -> Float[Array, "no no"]:
+    """Returns the Gram matrix of a network, compiled whole.
 
-    Without a budget: it holds the factors of all points, by layers where they are known.
+    Without a budget: it holds the factors of all points, by layers where they are known, which
+    must then have one output. With several and no layers, those of a point are rows together.
     """
     if forward is None:
         ((jacobian,),) = _factors.jacobian_factors(params, x, apply=apply)

@@ -35,6 +35,8 @@ def kernel_flow(
     times: Float[Array, " s"],
     *,
     sample: Float[Array, "n d"],
+    noise: Float[Array, " n"] | None = None,
+    ridge: float = 0.0,
 ) -> tuple[Float[Array, "s n"], Float[Array, "s k"]]:
     r"""The flow of a rotation-invariant kernel from f₀ = 0, on the sample and along harmonics.
 
@@ -49,9 +51,12 @@ def kernel_flow(
       harmonics: the φ_j, along which f_t is returned, in place of a measure's nodes.
       times: non-negative, strictly increasing, shape (s,).
       sample: x_i on the sphere, shape (n, d).
+      noise: ζ of the labels, shape (n,).
+      ridge: λ ≥ 0 as in `dynamics.kernel_flow`.
 
     Returns:
-      r̂_t at the sample, shape (s, n), and $\langle f_t, \phi_j\rangle_\rho$, shape (s, k).
+      r̂_t at the sample, from the labels with their noise, shape (s, n), and
+      $\langle f_t, \phi_j\rangle_\rho$, shape (s, k).
 
     Raises:
       ValueError: eigenvalues end before the highest degree, or the sample is not on the sphere.
@@ -88,11 +93,11 @@ def kernel_flow(
         )
     _checks.on_sphere("sample", points)
     problem = _problem.posed(target, measures.empirical(points), points, points.dtype, draws=False)
-    (labels,) = problem.labels
+    (labels,) = _problem.noisy(problem.labels, noise, draws=False)
     _door.look_at_kernel(kernel, points)
     gram, phi = _door.gram_of(kernel, points, points), harmonics(points)
     along = sigma[jnp.asarray(harmonics.degrees)][:, None] * phi
-    flow = gram_flow(gram, along, -labels, jnp.zeros(len(phi), labels.dtype), ts)
+    flow = gram_flow(gram, along, -labels, jnp.zeros(len(phi), labels.dtype), ts, ridge)
     return flow.on_sample, flow.elsewhere
 
 

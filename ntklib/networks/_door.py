@@ -29,7 +29,9 @@ BY_PAIR = "pass jax.vmap(jax.vmap(kernel, (None, 0)), (0, None))."
 BY_INPUT = "pass jax.vmap(network, in_axes=(None, 0))."
 
 
-def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
+def values_of(
+    target: Target, points: Array, *, alone: bool = True, outputs: tuple[int, ...] | None = ()
+) -> Array:
     """Returns f* at points of shape (..., d), with the points' leading axes.
 
     Args:
@@ -37,34 +39,43 @@ def values_of(target: Target, points: Array, *, alone: bool = True) -> Array:
       points: where.
       alone: whether a value must not depend on the other points. It may where all of them are
         one set, the nodes, that the labels of a data set belong to.
+      outputs: () for one value a point, or (o,); None where the target may say which.
 
     Raises:
       ValueError: values depend on the other points.
     """
     _calls.function("target", target, "of points, x ↦ f*(x), such as a targets.FourierSum")
     flat = points if points.ndim == 2 else points.reshape(-1, points.shape[-1])
-    values = _values(target, flat)
+    values = _values(target, flat, outputs)
     if alone and not _calls.traced(flat, values):
         turn = np.arange(len(flat)) // 3  # as many, or what the target calls were compiled anew
-        changed = _calls.changes(values, _values(target, jnp.asarray(np.asarray(flat)[turn])), turn)
+        changed = _calls.changes(
+            values, _values(target, jnp.asarray(np.asarray(flat)[turn]), outputs), turn
+        )
         if np.mean(changed) > FLIPPED:
             raise ValueError(
                 "target must give a point the same value whatever points are beside it, but the "
                 "values change with them: use fixed numbers in the place of a batch's mean or "
                 "scale, and give labels of a sample as an array."
             )
-    return values if points.ndim == 2 else values.reshape(points.shape[:-1])
+    return values if points.ndim == 2 else values.reshape(*points.shape[:-1], *values.shape[1:])
 
 
-def _values(target: Target, flat: Array) -> Array:
+def _values(target: Target, flat: Array, outputs: tuple[int, ...] | None) -> Array:
     values = _calls.array(
         "target", _calls.called("target", target, (flat,), lambda: (flat[0],), BY_POINT)
     )
-    if values.shape != (len(flat),):
+    if outputs is None and values.ndim == 2 and values.shape[1] > 1:
+        outputs = values.shape[1:]
+    if outputs:
+        columns("target", values, outputs)
+    shape = (len(flat), *(outputs or ()))
+    if values.shape != shape:
+        number = outputs[0] if outputs else "one"
         raise ValueError(
-            f"target must return one number a point, shape ({len(flat)},), but returns shape "
-            f"{values.shape}: index or squeeze away axes of length 1, and fill constants up with "
-            f"jnp.full. If it takes one point at a time, {BY_POINT}"
+            f"target must return {number} number{'s' * bool(outputs)} a point, shape {shape}, but "
+            f"returns shape {values.shape}: index or squeeze away axes of length 1, and fill "
+            f"constants up with jnp.full. If it takes one point at a time, {BY_POINT}"
         )
     if values.dtype == bool or jnp.issubdtype(values.dtype, jnp.integer):
         values = values.astype(flat.dtype)
@@ -141,16 +152,47 @@ def one_number_a_point(
     network: Network | Apply, batched_params: PyTree, points: Array, where: str
 ) -> None:
     """Raises an error, which says where it was evaluated, unless a network has one output."""
+    if shape := _outputs(network, batched_params, points):
+        raise _not_one(len(points), shape, where)
+
+
+def one_or_several(
+    network: Network | Apply, batched_params: PyTree, nodes: Array
+) -> tuple[int, ...]:
+    """Returns the axes of a network's output at one of the nodes, () or (o,) with o > 1.
+
+    Raises:
+      ValueError: the output has an axis of length 1.
+    """
+    shape = _outputs(network, batched_params, nodes)
+    if shape == (1,):
+        raise _not_one(len(nodes), shape, "the measure's nodes")
+    return shape
+
+
+def columns(name: str, array: Any, outputs: tuple[int, ...]) -> None:
+    """Raises a ValueError unless an array of labels has a column for each output."""
+    if array.ndim < 2 or array.shape[-1:] != outputs:
+        raise ValueError(
+            f"{name} must have a column for each of the network's {outputs[0]} outputs, got shape "
+            f"{array.shape}: if the network should have one output, check its last layer and, with "
+            "several draws, pass draws=True."
+        )
+
+
+def _not_one(q: int, shape: tuple[int, ...], where: str) -> ValueError:
+    return ValueError(
+        f"network must return one number a point, shape ({q},) for {where}, but returns shape "
+        f"{(q, *shape)}: check its last layer and, with several draws, pass draws=True."
+    )
+
+
+def _outputs(network: Network | Apply, batched_params: PyTree, points: Array) -> tuple[int, ...]:
     if _network.functions(network)[1] is None:
         first = _first(batched_params)
     else:  # its shapes are all that is looked at
         first = jax.eval_shape(_first, batched_params)
-    shape = (len(points), *outputs_of(network, first, points))
-    if len(shape) > 1:
-        raise ValueError(
-            f"network must return one number a point, shape ({len(points)},) for {where}, but "
-            f"returns shape {shape}: check its last layer and, with several draws, pass draws=True."
-        )
+    return outputs_of(network, first, points)
 
 
 def one_output(network: Network | Apply, params: PyTree, points: Array) -> None:

@@ -20,8 +20,8 @@ Kernel = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"
 """K, which takes (x, x') to its Gram matrix, for points of shape (n, d) and (k, d); any JAX
 function of this form serves."""
 
-Target = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
-"""f*, a map from points to values; any JAX function of this form serves."""
+Target = Callable[[Float[Array, "n d"]], Float[Array, "n *o"]]
+"""f*, a map from points to values, or to o of them; any JAX function of this form serves."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ class Labels:
 
     Attributes:
       points: the x_j, all different, shape (q, d).
-      values: the y_j, shape (q,).
+      values: the y_j, shape (q,), or (q, o) with o values a point, such as `one_hot` of classes.
 
     Raises:
       TypeError: points or values are not floating-point numbers.
@@ -35,7 +35,9 @@ class Labels:
 
     def __post_init__(self) -> None:
         points = _checks.real_array("points", self.points, "q d")
-        values = _checks.real_array("values", self.values, "q")
+        values = _checks.real_array("values", self.values)
+        if values.ndim != 2:
+            _checks.form("values", values, "q")
         _checks.same_length("values", values.shape[0], "points", points.shape[0])
         twice = points.shape[0] - len(np.unique(np.asarray(points), axis=0))
         if twice:
@@ -46,8 +48,8 @@ class Labels:
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "values", values)
 
-    def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "*b"]:
-        """Returns the value of the nearest of the points, shape (...); x has shape (..., d)."""
+    def __call__(self, x: Float[Array, "*b d"]) -> Float[Array, "..."]:
+        """Returns the value of the nearest of the points, shape (...) or (..., o), for (..., d)."""
         points = self.points.astype(x.dtype)
         # |x − x_j|² without |x|², which is the same for all j.
         squares = _axes.padded(jnp.sum(points**2, axis=-1), x.ndim)

@@ -23,6 +23,11 @@ def compare(
 ) -> Comparison:
     r"""Compares trajectories with the ideal dynamics of a kernel K.
 
+    Theorem 1 and Corollary 2 are stated for one output. Of several, compare each by itself,
+    `residuals[..., a]`: at infinite width they decouple, and each is a case of its own. At finite
+    width they are coupled by blocks of $K_0$ of order $m^{-1/2}$, of which the theorem says
+    nothing; what its right side is worth there has to be measured.
+
     Args:
       residuals: r_t at the nodes, shape (b, s, q) or (s, q).
       initial: r₀ at the nodes, shape (q,); −f* with antisymmetric initialization.

@@ -109,6 +109,6 @@ def _product(
     flat, as_tree = ravel_pytree(theta)
 
     def loss(vector: Array) -> Array:
-        return 0.5 * _problem.mean((apply(as_tree(vector), x) - y) ** 2, weights)
+        return _problem.loss(apply(as_tree(vector), x) - y, weights)
 
     return jax.vmap(jax.linearize(jax.grad(loss), flat)[1], 1, 1)(v)

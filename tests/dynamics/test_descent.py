@@ -227,7 +227,10 @@ def test_bad_arguments_are_refused() -> None:
         descend(linear, many, jnp.stack([x] * 3), y, draws=True, nodes=x)
     with refused("sample must hold points of dimension 2, like the measure's nodes, got shape (7,"):
         descend(linear, theta, x, y, nodes=x[:, :2])
-    with refused("network must return one number a point, shape (7,) for the measure's nodes, but"):
+    with refused(
+        "target must have a column for each of the network's 2 outputs, got shape (7,): if the "
+        "network should have one output, check its last layer and, with several draws, pass draws"
+    ):
         descend(linear, many.T, x, y)
     with refused("params must hold real floating-point numbers", TypeError):
         descend(linear, jnp.arange(3), x, y)
