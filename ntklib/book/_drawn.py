@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter
 from ntklib.book._marks import FIGURE_MIME_TYPE
 from ntklib.book._series import Columns, Series, grid, look, series_of
 
-MOST_ROWS = 50_000
+MOST_ROWS = 25_000
 """Of a figure's data; beyond that the longest series keep every second, fourth, … point."""
 
 
