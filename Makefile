@@ -43,10 +43,10 @@ book: setup ## run what chapters have changed and build the book in _build/html
 	@PYTHONPATH=_ext $(RUN) companion.build
 
 .PHONY: pdf
-pdf: book ## print the book as _build/book.pdf, with a Chromium
+pdf: book ## print the book as _build/book.pdf and its API as _build/api.pdf, with a Chromium
 	@.venv/bin/jupyter-book build -W --keep-going --builder custom --custom-builder singlehtml .
 	@cp _build/singlehtml/chapters/index.html _build/singlehtml/book.html  # its links start in the folder above
-	PYTHONPATH=_ext $(RUN) companion.pdf _build/singlehtml/book.html _build/book.pdf
+	PYTHONPATH=_ext $(RUN) companion.pdf _build/singlehtml/book.html _build
 
 .PHONY: slides
 slides: book ## make a deck of slides of each chapter, with its statements, figures and claims

@@ -45,7 +45,8 @@
     const labels = sliders.map((slider) => slider.labels[0].textContent.split(": ")[0]);
     const said = figure.querySelector(".live").getAttribute("aria-label");
     const from = window.location.pathname.split("/").pop() + "#" + figure.id;
-    const lines = [document.title, said, from, "CC BY 4.0"].map((line) => "# " + line);
+    const source = document.querySelector('meta[name="ntklib-source"]').content;
+    const lines = [document.title, said, from, source, "CC BY 4.0"].map((line) => "# " + line);
     lines.push(["panel", "curve", "part", ...labels, "x", "y"].map(quoted).join(","));
     for (const {trace, rows, strides} of content.traces) {
       const panel = content.layout[trace.yaxis.replace("y", "yaxis")].title.text;

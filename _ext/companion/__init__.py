@@ -14,6 +14,7 @@
 - The API pages show the library's docstrings, whose Markdown becomes formulas, links and code.
 - Pages can be used by the keyboard and by screen readers.
 - A page can train a network while it is read (`{live}`, `{preset}`).
+- The data of each figure can be had as CSV, with what they were made by.
 - A reader can write a prediction down where a chapter asks for one, before looking.
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
   plotly.js, on the pages that have a figure with a slider.
@@ -42,6 +43,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         doors,
         execution,
         folding,
+        figuredata,
         livepage,
         numbering,
         onefile,
@@ -99,12 +101,14 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", livepage.fill_live)
     app.connect("doctree-resolved", predicting.offer_fields)
     app.connect("doctree-resolved", folding.fold_checks)
+    app.connect("doctree-resolved", figuredata.offer_data)
     app.connect("doctree-resolved", costs.fill_tables)
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
     app.connect("html-page-context", site.load_plotly)
     app.connect("html-page-context", site.load_brought)
+    app.connect("html-page-context", figuredata.say_source)
     app.connect("html-page-context", accessibility.mend)
     app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.

@@ -18,7 +18,12 @@ from companion import glance, typeset
 from companion.execution import executed_notebook
 from companion.numbering import titled
 from companion.tables import table
-from ntklib.book._marks import CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE
+from ntklib.book._marks import (
+    CLAIM_MIME_TYPE,
+    FIGURE_MIME_TYPE,
+    PLOTLY_MIME_TYPE,
+    RUN_MIME_TYPE,
+)
 
 TITLES = (
     "Claim",
@@ -35,14 +40,14 @@ logger = logging.getLogger(__name__)
 
 
 class ClaimRenderer(MimeRenderPlugin):
-    """Shows nothing for data of claims, runs and sliders: the same output carries its HTML."""
+    """Shows nothing for data of claims, runs and figures: the same output carries what is shown."""
 
     mime_priority_overrides: ClassVar[list[tuple[str, str, int | None]]] = []
 
     @staticmethod
     def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
         """Returns an empty rendering for such data, None for any other type."""
-        silent = (CLAIM_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE)
+        silent = (CLAIM_MIME_TYPE, FIGURE_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE)
         return [] if data.mime_type in silent else None
 
 

@@ -11,6 +11,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from ntklib.book._drawn import Drawing, Panel
 from ntklib.book._plane import level_map
 from ntklib.statistics import Rate
 
@@ -53,6 +54,8 @@ TIME = "time t"
 def panels(columns: int, rows: int = 1, height: float = 3.4) -> tuple[Figure, np.ndarray]:
     """Makes a figure of equal panels, as wide as the page's text.
 
+    A notebook that shows it has its data too, of which the book makes a CSV file.
+
     Args:
       columns: panels side by side.
       rows: panels above each other.
@@ -67,7 +70,10 @@ def panels(columns: int, rows: int = 1, height: float = 3.4) -> tuple[Figure, np
       >>> axes.shape, figure.get_size_inches().tolist()
       ((2, 3), [9.0, 6.8])
     """
-    return plt.subplots(rows, columns, figsize=(9.0, height * rows), squeeze=False)
+    return plt.subplots(
+        rows, columns, figsize=(9.0, height * rows), squeeze=False,
+        FigureClass=Drawing, subplot_kw={"axes_class": Panel},
+    )  # fmt: skip
 
 
 def mode_decay(

@@ -159,12 +159,26 @@ class Book:
 
     def build(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Builds it as `make book` does."""
+        return self._run([sys.executable, "-m", "companion.build"], environment)
+
+    def single(self) -> Path:
+        """Builds it as one page, as `make pdf` does, and returns that page."""
+        program = Path(sys.executable).with_name("jupyter-book")
+        builder = ["--builder", "custom", "--custom-builder", "singlehtml"]
+        answer = self._run([str(program), "build", "-W", "--keep-going", *builder, "."], {})
+        assert answer.returncode == 0, answer.stderr
+        page = self.folder / "_build" / "singlehtml" / "chapters" / "page.html"
+        return page.rename(page.parent.with_name("book.html"))
+
+    def _run(
+        self, command: list[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         config = yaml.safe_load((ROOT / "_config.yml").read_text())
         config["sphinx"]["config"]["companion_claims"] = self.claims
         (self.folder / "_config.yml").write_text(yaml.safe_dump(config))
         own = {"NTKLIB_SCALE": "", "NO_COLOR": "1", "PYTHONPATH": "_ext"}
         return subprocess.run(
-            [sys.executable, "-m", "companion.build"],
+            command,
             cwd=self.folder,
             env={**os.environ, **own, **environment},
             capture_output=True,

@@ -17,6 +17,7 @@ from places import ROOT
 from playwright.sync_api import Browser
 
 from companion import accessibility, pdf
+from ntklib import __version__
 
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 needs_chromium = pytest.mark.skipif(
@@ -227,9 +228,9 @@ def test_the_data_of_a_figure_with_a_slider_can_be_had(built: Book, chromium: Br
         text = Path(asked.value.path()).read_text(encoding="utf-8")
         figure = opened.locator("[data-ntklib-plotly]").get_attribute("id")
     lines = text.splitlines()
-    said, table = lines[:4], list(csv.DictReader(lines[4:]))
+    said, table = lines[:5], list(csv.DictReader(lines[5:]))
     assert "An exponential; it falls faster." in said[1]
-    assert said[2] == f"# page.html#{figure}"
+    assert said[2:] == [f"# page.html#{figure}", f"# ntklib {__version__}", "# CC BY 4.0"]
     assert {row["curve"] for row in table} == {"size"}
     assert [row["rate"] for row in table] == [r for r in ("0.5", "1", "2") for _ in range(7)]
     for row in table:

@@ -21,7 +21,7 @@ import yaml
 from nbclient.exceptions import DeadKernelError
 from places import ROOT
 
-from companion import execution, pdf, recorded
+from companion import execution, figuredata, pdf, recorded
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PARAMETERS = {"scale": "quick", "seed": 0}
@@ -113,6 +113,12 @@ def warnings_in(path: Path) -> list[str]:
     return [text for text in streams if re.search(r"\bwarn|\berror", text, re.IGNORECASE)]
 
 
+def pictures_alone(path: Path) -> list[int]:
+    """Returns the cells of an executed notebook that show a picture without its data."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [index for index, cell in enumerate(cells) if None in figuredata.shown(cell)]
+
+
 def test_a_kernel_that_dies_names_notebook_and_cell(tmp_path: Path) -> None:
     books.deadly(tmp_path / "deadly.ipynb")
     with pytest.raises(DeadKernelError) as found:
@@ -147,6 +153,7 @@ def test_chapter(
         ended(executed, source.stem).touch()
     assert seconds < LIMIT
     assert not warnings_in(target)
+    assert pictures_alone(target) == []
     docname = f"chapters/{source.stem}"
     claims = recorded.collect([target])
     assert recorded.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
