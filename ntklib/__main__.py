@@ -67,12 +67,17 @@ def _add_kernel(commands: Any) -> None:
     command = commands.add_parser(
         "kernel",
         help="write the Gram matrix of a network's analytic kernel",
-        description="Writes the analytic tangent kernel of points, a row of coordinates each.",
+        description="Writes the analytic tangent kernel of points, a row of coordinates each. A "
+        ".npy file is filled tile by tile: after an interruption the same command goes on from "
+        "there.",
     )
     command.add_argument("points", type=_array_file, help="x, a .npy or .csv file")
     command.add_argument("others", type=_array_file, nargs="?", help="x'; x by default")
     command.add_argument(
         "--out", type=_array_file, required=True, metavar="FILE", help=".npy or .csv"
+    )
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, whose workers compute it"
     )
     _add_network(command)
 
@@ -139,14 +144,13 @@ def _spectrum(options: argparse.Namespace) -> str:
 
 def _kernel(options: argparse.Namespace) -> str:
     """Writes a Gram matrix and returns what was written."""
-    import numpy as np
-
-    from ntklib import kernels
-
     x = _points(options.points)
     others = None if options.others is None else _points(options.others)
-    gram = np.asarray(kernels.analytic(_network(options, x.shape[1]), x, others))
-    _write(options.out, gram)
+    kernel = _network(options, x.shape[1]).kernel
+    whole = options.out if options.out.suffix == ".npy" else None
+    gram = studies.gram(kernel, x, others, path=whole, scheduler=options.scheduler)
+    if whole is None:
+        _write(options.out, gram)
     n, k = gram.shape
     return f"{options.out}: {n} × {k}, entries from {gram.min():.6g} to {gram.max():.6g}"
 

@@ -21,7 +21,7 @@ def write(path: Path, content: bytes, advice: str) -> None:
     Raises:
       OSError: it can't be, for the reason that the message gives.
     """
-    with saying(path.parent, advice), _passing(path) as own:
+    with saying(path.parent, advice), passing(path) as own:
         with own.open("wb") as file:
             file.write(content)
             file.flush()
@@ -31,7 +31,7 @@ def write(path: Path, content: bytes, advice: str) -> None:
 
 def require_writable(path: Path, advice: str) -> None:
     """Raises an OSError if a file can't be made here; it leaves none."""
-    with saying(path.parent, advice), _passing(path) as own:
+    with saying(path.parent, advice), passing(path) as own:
         own.write_bytes(bytes(1))
         with contextlib.suppress(FileNotFoundError):
             path.stat()  # or the name is too long
@@ -52,8 +52,8 @@ def saying(folder: Path, advice: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _passing(path: Path) -> Iterator[Path]:
-    """Yields a name for a file that is gone afterwards, if it isn't replaced."""
+def passing(path: Path) -> Iterator[Path]:
+    """Yields a name beside a file's for one that is gone afterwards, if it doesn't replace it."""
     own = path.with_name(f".{path.stem[:_LEAVES]}-{uuid.uuid4().hex}.partial")
     try:
         yield own

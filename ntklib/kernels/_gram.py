@@ -36,7 +36,8 @@ def analytic(
       softplus are as exact while the variances of the preactivations stay below 4 and 16
       (`_hermite.moments` has the errors beyond). It is computed in tiles: besides the points and
       twice the result this holds 100 MB or so (with tanh or softplus after a convolution 600 MB),
-      whatever n, k and the size of images.
+      whatever n, k and the size of images. `studies.gram` has it in a file, for results that the
+      memory doesn't hold or that take hours.
 
     Raises:
       ImportError: neural-tangents is not installed, and the activation isn't ReLU or erf.

@@ -40,7 +40,8 @@ def nystrom(
 
     Args:
       gram: K at the nodes, symmetric positive semidefinite, shape (q, q), of NumPy or JAX; a
-        float64 matrix on the CPU isn't copied by the Krylov method, and once by the full one.
+        float64 matrix on the CPU isn't copied by the Krylov method, and once by the full one. One
+        that `studies.gram` has in a file is read from there, once for some 60 vectors.
       measure: ρ.
       k: how many eigenpairs; all q by default.
       method: "full" decomposes A; "krylov" finds the k < q largest eigenpairs from products with

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ntklib.studies._catalog import STUDIES
     from ntklib.studies._costs import parameters
     from ntklib.studies._engine import along, run
+    from ntklib.studies._grams import gram
     from ntklib.studies._named import (
         against_kernels,
         finite_width,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ntklib.networks._architectures": "ARCHITECTURES",
     "ntklib.studies._catalog": "STUDIES",
+    "ntklib.studies._grams": "gram",
     "ntklib.studies._named": "against_kernels finite_width infinite_width linear_width",
     "ntklib.studies._costs": "parameters",
     "ntklib.studies._engine": "along run",
@@ -77,6 +79,7 @@ __all__ = [
     "against_kernels",
     "along",
     "finite_width",
+    "gram",
     "infinite_width",
     "linear_width",
     "load",

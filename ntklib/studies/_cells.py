@@ -67,7 +67,7 @@ class Task:
     Attributes:
       cell: the function.
       point: the value of each axis.
-      seeds: of the batch.
+      seeds: of the batch; none for what isn't drawn.
       settings: its keyword arguments.
       outer: names of the variables that have no axis over the seeds.
       numerics: to compute in.
@@ -100,9 +100,8 @@ def evaluate(task: Task) -> Arrays:
             found = task.cell(dict(task.point), np.asarray(task.seeds), **task.settings)
             return checked(found, task.outer, task.seeds)
     except Exception as problem:
-        problem.add_note(
-            f"In the cell {_memory.label(task.point)}, seeds {task.seeds[0]} to {task.seeds[-1]}."
-        )
+        seeds = f", seeds {task.seeds[0]} to {task.seeds[-1]}" if task.seeds else ""
+        problem.add_note(f"In the cell {_memory.label(task.point)}{seeds}.")
         raise
 
 

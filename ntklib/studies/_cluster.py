@@ -7,10 +7,11 @@ result that somebody still holds, Dask would make a new copy when its worker die
 
 import contextlib
 import gc
+import itertools
 import queue
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ WORKERS = 30.0
 """Seconds until it has a worker."""
 PATIENCE = 1.0
 """Seconds between two looks at whether the scheduler is still there."""
+GONE = "the Dask scheduler is gone. What had come back is saved: the same study goes on from there."
+"""What is said then."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,17 @@ class Pool:
 
     device: str
     memory: float
-    results: Callable[[Sequence[Task]], Results]
+    results: Callable[[Iterable[Task]], Results]
 
 
 @contextlib.contextmanager
-def pool(scheduler: str | None) -> Iterator[Pool]:
+def pool(scheduler: str | None, *, ahead: int | None = None) -> Iterator[Pool]:
     """Opens a pool: this process, or the workers of the scheduler at an address.
+
+    Args:
+      scheduler: its address; None for this process.
+      ahead: tasks for each thread of the workers that are sent before there are results, where
+        tasks are large; all of them by default.
 
     Raises:
       ConnectionError: the scheduler can't be reached, or has no workers.
@@ -77,7 +85,7 @@ def pool(scheduler: str | None) -> Iterator[Pool]:
         yield Pool(
             device=found[0]["device"],
             memory=min(worker["memory"] for worker in found),
-            results=lambda tasks: _results(client, tasks),
+            results=lambda tasks: _results(client, tasks, ahead),
         )
 
 
@@ -193,34 +201,47 @@ def _difference(theirs: dict[str, str]) -> str:
     return ", ".join(differ) or "its sources differ, the packages' versions don't"
 
 
-def _results(client: Any, tasks: Sequence[Task]) -> Results:
+def _results(client: Any, tasks: Iterable[Task], ahead: int | None = None) -> Results:
     from distributed import KilledWorker
+    from distributed.comm.core import CommClosedError
 
-    waiting = {
-        client.submit(_cells.evaluate_elsewhere, task, pure=False): index
-        for index, task in enumerate(tasks)
-    }
+    coming = enumerate(tasks)
+    waiting: dict[Any, tuple[int, str]] = {}
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    for future in waiting:
-        future.add_done_callback(done.put)
+
+    def submit() -> None:
+        room = None if ahead is None else max(1, ahead * _threads(client)) - len(waiting)
+        for index, task in itertools.islice(coming, room if room is None else max(room, 0)):
+            future = client.submit(_cells.evaluate_elsewhere, task, pure=False)
+            waiting[future] = index, _memory.label(task.point)
+            future.add_done_callback(done.put)
+
+    submit()
     while waiting:
         try:
             future = done.get(timeout=PATIENCE)
         except queue.Empty:
             future = None
         if client.status != "running":
-            raise ConnectionError(
-                "the Dask scheduler is gone. What had come back is saved: the same study goes on "
-                "from there."
-            )
+            raise ConnectionError(GONE)
         if future is not None:
-            index = waiting.pop(future)
+            index, label = waiting.pop(future)
             try:
                 arrays = future.result()
             except KilledWorker:
                 raise RuntimeError(
-                    f"the cell {_memory.label(tasks[index].point)} ended every worker that tried "
-                    "it, most likely for lack of memory: lower the batch, or see the workers' logs."
+                    f"the cell {label} ended every worker that tried it, most likely for lack of "
+                    "memory: lower the batch or memory_budget, or see the workers' logs."
                 ) from None
+            except CommClosedError:  # before the client knows it
+                raise ConnectionError(GONE) from None
             future.release()  # before it is saved: see above
+            submit()
             yield index, arrays
+
+
+def _threads(client: Any) -> int:
+    """Returns how many threads the workers have by now."""
+    with contextlib.suppress(OSError):  # a scheduler that is gone is noticed elsewhere
+        return int(sum(client.nthreads().values()))
+    return 0

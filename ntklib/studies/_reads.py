@@ -56,6 +56,15 @@ def values(function: Callable[..., Any]) -> dict[str, str]:
     return {name: reader.read(name, *found) for name, found in _names.read_by(function).items()}
 
 
+def of_value(name: str, value: Any) -> str:
+    """Returns a short hash of a function or another object with all that it reads and holds.
+
+    Raises:
+      ValueError: something of it can't be told apart.
+    """
+    return _Reader(name).digest(value, name)
+
+
 def require_same(before: Mapping[str, str], function: Callable[..., Any]) -> None:
     """Raises a ValueError if what a function reads is no longer what it was before a call."""
     after = values(function)

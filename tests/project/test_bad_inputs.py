@@ -192,6 +192,9 @@ SURFACE: dict[str, Callable[..., Any]] = {
         studies.finite_width(own(kernel), {"width": 2, "samples": Q}, np.arange(1), horizon=1.0,
                              times=2, nodes=Q)
     ),
+    "studies.gram": lambda kernel=linear_kernel, points=SAMPLE: (
+        studies.gram(kernel, points, **QUIET)
+    ),
     "studies.infinite_width": lambda kernel=linear_kernel: (
         studies.infinite_width(kernel, {"samples": Q}, np.arange(1), horizon=1.0, times=2, nodes=Q)
     ),

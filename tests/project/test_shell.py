@@ -1,13 +1,15 @@
 """`python -m ntklib spectrum` and `kernel`: tables and files, with errors that say what to do."""
 
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ntklib import __main__ as command
-from ntklib import kernels, networks, spectrum
+from ntklib import kernels, networks, spectrum, studies
+from ntklib.kernels import _in_tiles
 
 
 def test_spectrum_has_every_degree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,8 +48,35 @@ def test_kernel_is_written_to_the_last_digit(tmp_path: Path, ending: str) -> Non
     assert command.main(["kernel", *files, "--out", str(out), *options]) == 0
     found = np.load(out) if ending == "npy" else np.loadtxt(out, delimiter=",")
     network = networks.residual(3, 1, 2, "erf", bias_std=0.5)
-    np.testing.assert_array_equal(found, kernels.analytic(network, jnp.asarray(x), jnp.asarray(y)))
+    np.testing.assert_array_equal(found, studies.gram(network.kernel, x, y))
+    plain = kernels.analytic(network, jnp.asarray(x), jnp.asarray(y))
+    np.testing.assert_allclose(found, plain, rtol=0, atol=1e-15)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".partial"] == []
+
+
+def test_a_kernel_goes_on_where_it_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_in_tiles, "MOST", 4)
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.random.default_rng(0).standard_normal((8, 3)))
+    entries, computed = _in_tiles.entries, []
+
+    def cut_off(*arguments: Any) -> Any:
+        computed.append(1)
+        if len(computed) == 3:
+            raise KeyboardInterrupt
+        return entries(*arguments)
+
+    monkeypatch.setattr(_in_tiles, "entries", cut_off)
+    given = ["kernel", "x.npy", "--out", "gram.npy", "--activation", "relu"]
+    with pytest.raises(KeyboardInterrupt):
+        command.main(given)
+    assert command.main(given) == 0
+    assert len(computed) == 4  # of three tiles the last one twice
+    assert capsys.readouterr().out.startswith("gram.npy: 8 × 8, entries from ")
+    assert command.main([*given, "--depth", "2"]) == 1
+    assert "gram.npy has the Gram matrix of another kernel: give another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

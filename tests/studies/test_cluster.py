@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -24,7 +24,8 @@ from refusals import refused
 from study_cells import evaluations, failing, logged, precision, processes, wait_for
 
 from ntklib import _device, _fingerprint, studies
-from ntklib.studies import _cells, _cluster, _reads, _store
+from ntklib.kernels import _in_tiles
+from ntklib.studies import _cells, _cluster, _grams, _reads, _store
 
 HERE = Path(__file__).parent
 GRID = {"n": list(range(1, 17))}
@@ -227,6 +228,25 @@ def test_workers_with_another_library_are_refused(
         studies.run(failing, {"n": [1]}, seeds=1, scheduler=cluster.address)
 
 
+def test_two_workers_make_the_gram_matrix_that_one_process_makes(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "gram.npy"
+    monkeypatch.setattr(_in_tiles, "MOST", 8)
+    x = np.random.default_rng(0).standard_normal((61, 3))
+    linear = lambda x, y: x @ y.T + 1  # noqa: E731
+    with Client(cluster.address) as client:
+        while len(client.nthreads()) < 2:
+            cluster.add_worker()
+            client.wait_for_workers(len(client.nthreads()) + 1, timeout=300)
+        found = studies.gram(linear, x, path=path, scheduler=cluster.address)
+        held = client.run(lambda: _grams._unpickled.cache_info().currsize)
+    assert list(held.values()) == [1, 1]  # each has had tiles, and the kernel once
+    np.testing.assert_array_equal(found, studies.gram(linear, x))
+    # The file is that of this process alone, too.
+    np.testing.assert_array_equal(studies.gram(linear, x, path=path), found)
+
+
 def test_a_lost_scheduler_is_named(
     cluster: Cluster, log: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -326,6 +346,32 @@ def test_a_cell_that_ends_its_workers_is_named() -> None:
 
     with refused("the cell n=1 ended every worker that tried it, most likely for", RuntimeError):
         list(_cluster._results(Client(), [task()]))
+
+
+def test_few_large_tasks_are_under_way_at_a_time() -> None:
+    class Client:
+        status = "running"
+        sent: ClassVar[list[int]] = []
+
+        def submit(self, _: Any, task: _cells.Task, pure: bool) -> Any:
+            self.sent.append(task.point["n"])
+            future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+            future.set_result({})
+            future.release = lambda: None  # type: ignore[attr-defined]
+            return future
+
+        def nthreads(self) -> dict[str, int]:
+            if len(self.sent) > 6:
+                raise OSError("the scheduler is gone")
+            return {"one": 1, "two": 1}
+
+    tasks = (task(point={"n": n}) for n in range(10))
+    under_way = []
+    for index, _ in _cluster._results(Client(), tasks, 2):
+        under_way.append(len(Client.sent) - index)
+    assert Client.sent == list(range(10))
+    assert under_way[:3] == [5, 5, 5]  # the next one is sent before this one is saved
+    assert max(under_way) == 5
 
 
 def test_workers_of_several_kinds_are_refused() -> None:
