@@ -111,6 +111,7 @@ def setup(app: "Sphinx") -> dict[str, int]:
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
+    app.connect("builder-inited", site.lighten)
     app.connect("html-page-context", site.load_plotly)
     app.connect("html-page-context", site.load_brought)
     app.connect("html-page-context", accessibility.mend)
