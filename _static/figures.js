@@ -1,5 +1,5 @@
 // Figures of ntklib.interactive: plotly.js draws what the page holds as JSON, sliders choose the
-// rows. Without plotly.js, and on paper, the picture that the page holds too stays in its place.
+// rows. Before that, without plotly.js, and on paper, the picture that the page holds too stays in its place.
 (function () {
   "use strict";
 
@@ -134,8 +134,23 @@
       {attributes: true, attributeFilter: ["data-theme"]});
   }
 
+  // plotly.js is larger than all else of a page together, and what it draws first is what the picture
+  // shows. So it is loaded when the reader does anything, of which some of these tell.
+  const SIGNS = ["pointermove", "pointerdown", "touchstart", "wheel", "scroll", "keydown", "focusin"];
+
+  function load() {
+    SIGNS.forEach((sign) => window.removeEventListener(sign, load));
+    const waiting = document.querySelector('script[type="text/later"]');
+    if (!waiting) { return; }
+    const script = document.createElement("script");
+    script.addEventListener("load", function () {
+      document.querySelectorAll("[data-ntklib-plotly]").forEach(start);
+    });
+    script.src = waiting.src;
+    document.head.append(script);
+  }
+
   window.addEventListener("load", function () {
-    if (typeof Plotly === "undefined") { return; }
-    document.querySelectorAll("[data-ntklib-plotly]").forEach(start);
+    SIGNS.forEach((sign) => window.addEventListener(sign, load, {passive: true}));
   });
 })();

@@ -4,9 +4,10 @@
   "use strict";
 
   const SLACK = 12;  // pixels by which letters stand out of a box that holds all of a formula
+  const BOXES = "span.math, div.math, div.math mjx-container, .bd-article figure:has(> img)";
 
   function update() {
-    for (const box of document.querySelectorAll("span.math, div.math, div.math mjx-container")) {
+    for (const box of document.querySelectorAll(BOXES)) {
       const wide = box.scrollWidth > box.clientWidth + SLACK;
       box.classList.toggle("scrolls", wide);
       if (wide) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }

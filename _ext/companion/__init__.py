@@ -3,6 +3,7 @@
 - The execution cache notices a change in `ntklib` or in the packages that the numbers rest on.
 - Notebooks that have to be run are run side by side before any is read.
 - A whole build can run at another scale than the one its notebooks name.
+- A page is written when it was read, or when what it shows of other pages has changed.
 - The claims recorded by the chapters are checked, shown by `{claims}` and `{claims-figure}`,
   compared with a release's by `{claims-since}`, and written to a file.
 - BibTeX of the book, its chapters and the papers is made from what is written elsewhere.
@@ -20,18 +21,19 @@
   plotly.js, on the pages that have a figure with a slider.
 """
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-    from sphinx.environment import BuildEnvironment
 
 
-def setup(app: "Sphinx") -> dict[str, bool]:
+def setup(app: "Sphinx") -> dict[str, int]:
     """Registers the extension."""
     # Imported here because `changes` is read without Sphinx, which takes seconds to load.
     from myst_nb.core.render import load_mime_renders
+    from sphinx.ext import viewcode
 
     from companion import (
         accessibility,
@@ -47,13 +49,20 @@ def setup(app: "Sphinx") -> dict[str, bool]:
         livepage,
         numbering,
         onefile,
+        outcomes,
         predicting,
         recorded,
         repository,
         running,
         since,
         site,
+        writing,
     )
+
+    # Sphinx keeps a few million objects, and Python would look through all of them again and again
+    # for what is no longer used: that took more than half of the time of a build.
+    gc.set_threshold(100_000, 50)
+    viewcode.get_module_filename = writing.module_file
 
     app.add_config_value("companion_claims", {}, "env", dict)
     app.add_config_value("companion_scale", os.environ.get("NTKLIB_SCALE", ""), "env", str)
@@ -88,12 +97,17 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("source-read", execution.read)
     # Sphinx notes titles at priority 500.
     app.connect("doctree-read", numbering.number_heading, priority=900)
+    for notes in (outcomes, writing):
+        app.connect("env-purge-doc", notes.forget)
+        app.connect("env-merge-info", notes.merge)
+        app.connect("doctree-read", notes.note, priority=950)
     # Before and after napoleon, whose priority is 500.
     app.connect("autodoc-process-docstring", api.read_markdown, priority=400)
     app.connect("autodoc-process-docstring", api.add_types, priority=600)
     app.connect("env-updated", recorded.gather_claims)
     app.connect("env-updated", codelinks.gather_names)
-    app.connect("env-updated", write_all)
+    # Sphinx numbers figures at priority 500.
+    app.connect("env-get-updated", writing.choose, priority=900)
     app.connect("doctree-resolved", recorded.fill_tables)
     app.connect("doctree-resolved", recorded.fill_figures)
     app.connect("doctree-resolved", since.fill_changes)
@@ -106,6 +120,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
+    app.connect("builder-inited", site.lighten)
     app.connect("html-page-context", site.load_plotly)
     app.connect("html-page-context", site.load_brought)
     app.connect("html-page-context", figuredata.say_source)
@@ -120,12 +135,4 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("build-finished", site.copy_plotly)
     app.connect("build-finished", site.copy_brought)
     app.connect("build-finished", recorded.write_claims)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def write_all(app: "Sphinx", env: "BuildEnvironment") -> set[str]:
-    """Lets every page be written, also where only some were read anew.
-
-    Titles, numbers of figures, claims and the contents at the side are shown on other pages too.
-    """
-    return env.found_docs
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "env_version": 1}

@@ -21,7 +21,6 @@ class FigureOfDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the figure, with a node in whose place `fill_figures` puts the drawing."""
-        self.env.note_reread()
         chapter, name = self.arguments
         caption = nodes.caption()
         inline, messages = self.state.inline_text(" ".join(self.content), self.lineno)

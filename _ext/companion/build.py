@@ -1,18 +1,30 @@
 """`python -m companion.build`: builds the book in this folder, as far as something has changed.
 
 Where nothing has, Sphinx isn't started. Where only text of pages has, Sphinx reads these alone, and
-writes every page. Otherwise, and after a build that failed, it reads all of them anew: any page can
-change with configuration, extension, library and packages, and warnings about a page come when it
-is read.
+writes them and what shows something of them (`writing`). Otherwise, and after a build that failed,
+it reads all of them anew: any page can change with configuration, extension, library and packages,
+and warnings about a page come when it is read.
 """
 
 import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from companion import changes
+
+KINDS = {
+    ".html": "pages",
+    ".js": "scripts",
+    ".css": "styles",
+    **dict.fromkeys([".woff", ".woff2", ".ttf"], "fonts"),
+    **dict.fromkeys([".png", ".svg", ".jpg"], "pictures"),
+    **dict.fromkeys([".md", ".ipynb", ".json"], "sources and data"),
+    ".map": "maps of scripts",
+}
+"""What files of a site are, by how their names end."""
 
 
 def build(root: Path) -> int:
@@ -36,8 +48,19 @@ def build(root: Path) -> int:
     if status == 0:
         # What was edited during the build isn't known to be in it.
         changes.save(root, now | {"built": changes.state(root)["built"]})
+        _say(sizes(root / "_build" / "html"))
         _say(f"Built in {time.monotonic() - start:.0f} s. Open {page}")
     return status
+
+
+def sizes(site: Path) -> str:
+    """Says how large a site is, by kinds of files, the largest kind first."""
+    found: Counter[str] = Counter()
+    for path in site.rglob("*"):
+        if path.is_file():
+            found[KINDS.get(path.suffix, "other")] += path.stat().st_size
+    kinds = ", ".join(f"{kind} {size / 1e6:.1f}" for kind, size in found.most_common())
+    return f"The site has {found.total() / 1e6:.1f} MB: {kinds}."
 
 
 def _say(text: str) -> None:

@@ -167,7 +167,6 @@ class CiteChaptersDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the node that `fill_citations` replaces."""
-        self.env.note_reread()
         return [Citations(figure="")]
 
 
@@ -178,7 +177,6 @@ class CiteFigureDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the node that `fill_citations` replaces."""
-        self.env.note_reread()
         return [Citations(figure=self.arguments[0], source=self.get_location())]
 
 

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import nbformat
 from docutils import nodes
-from myst_nb.sphinx_ext import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from companion.execution import executed_notebook
+from companion import outcomes
 from companion.numbering import titled
 from companion.tables import table
-from ntklib.book._marks import RUN_MIME_TYPE
 
 TITLES = ("Chapter", "Time", "Peak memory", "Scale and seed", "Device")
 
@@ -25,25 +22,7 @@ class CostsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the node in whose place `fill_tables` puts the table."""
-        self.env.note_reread()
         return [CostsTable()]
-
-
-def run_of(notebook: nbformat.NotebookNode) -> dict[str, Any] | None:
-    """Returns what a chapter's summary says of its run, None in a notebook without one."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if found := output.get("data", {}).get(RUN_MIME_TYPE):
-                return dict(found)
-    return None
-
-
-def seconds_of(notebook: nbformat.NotebookNode, execution: dict[str, Any] | None) -> float | None:
-    """Returns how long a notebook ran: here, when its cached result was made, or in papermill."""
-    if execution and execution.get("runtime"):
-        return float(execution["runtime"])
-    duration = notebook.metadata.get("papermill", {}).get("duration")
-    return None if duration is None else float(duration)
 
 
 def cost_row(
@@ -64,15 +43,11 @@ def fill_tables(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for stand_in in list(doctree.findall(CostsTable)):
         rows = []
         for chapter in app.config.companion_claims:
-            if chapter not in app.env.found_docs:
+            outcome = outcomes.of(app.env).get(chapter)
+            if outcome is None or outcome.run is None:
                 continue
-            notebook = nbformat.read(executed_notebook(app, chapter), as_version=4)
-            if (run := run_of(notebook)) is None:
-                continue
-            execution = NbMetadataCollector.get_exec_data(app.env, chapter)
             uri = app.builder.get_relative_uri(docname, chapter)
             link = nodes.reference("", titled(app.env, chapter), refuri=uri, internal=True)
-            seconds = seconds_of(notebook, dict(execution) if execution else None)
-            rows.append(cost_row(link, seconds, run))
+            rows.append(cost_row(link, outcome.seconds, outcome.run))
         nothing = nodes.paragraph("", "No chapter of this build has said what it took.")
         stand_in.replace_self(table(TITLES, rows, "costs") if rows else nothing)

@@ -96,11 +96,16 @@ def death(number: int, source: str) -> str:
 
 
 def executed_notebook(app: Sphinx, docname: str) -> Path:
-    """Returns the path of an executed notebook, with its outputs.
+    """Returns the path of an executed notebook, with its outputs once it has been read."""
+    return Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
+
+
+def complete(app: Sphinx, docname: str) -> Path:
+    """Writes the outputs into an executed notebook that has just been read, and returns its path.
 
     On a hit in the execution cache myst-nb leaves the notebook there without them.
     """
-    path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
+    path = executed_notebook(app, docname)
     cache = get_cache(app.env.mystnb_config.execution_cache_path)  # type: ignore[attr-defined]
     with suppress(KeyError):
         _, notebook = cache.merge_match_into_notebook(nbformat.read(path, as_version=4))

@@ -16,9 +16,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
+from companion import outcomes
 from companion.changes import git
 from companion.citations import TEXT_LICENSE
-from companion.costs import run_of
 from companion.execution import executed_notebook
 from companion.numbering import titled
 from ntklib import __version__
@@ -35,17 +35,17 @@ SOURCE_NAME = "ntklib-source"
 """Under which figures with sliders find in their page what their numbers were made by."""
 
 
-def provenance(root: Path, notebook: nbformat.NotebookNode) -> str:
+def provenance(root: Path, run: Mapping[str, Any] | None) -> str:
     """Returns by what a notebook's numbers were made.
 
     Args:
-        root: folder of the book.
-        notebook: executed; its summary says scale, seed and device.
+        root: folder of the book, as it was when the page was written.
+        run: scale, seed and device, where its summary says them.
     """
     parts = [f"ntklib {__version__}"]
     if commit := git(root, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"):
         parts.append(f"commit {commit}")
-    if run := run_of(notebook):
+    if run:
         parts += [f"scale {run['scale']}", f"seed {run['seed']}", f"computed on {run['device']}"]
     return ", ".join(parts)
 
@@ -112,7 +112,7 @@ def offer_data(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if app.builder.name != "html" or not app.env.doc2path(docname).endswith(".ipynb"):
         return
     notebook = nbformat.read(executed_notebook(app, docname), as_version=4)
-    source = provenance(Path(app.srcdir), notebook)
+    source = provenance(Path(app.srcdir), outcomes.of(app.env)[docname].run)
     book, chapter = app.config.html_title or app.config.project, titled(app.env, docname)
     folder = f"{FOLDER}/{Path(docname).name}"
     for container in list(doctree.findall(nodes.container)):
@@ -145,6 +145,5 @@ def say_source(
     """Has a chapter's page say by what its numbers were made."""
     if doctree is None or not app.env.doc2path(pagename).endswith(".ipynb"):
         return
-    notebook = nbformat.read(executed_notebook(app, pagename), as_version=4)
-    said = html.escape(provenance(Path(app.srcdir), notebook))
+    said = html.escape(provenance(Path(app.srcdir), outcomes.of(app.env)[pagename].run))
     context["metatags"] += SOURCE.format(SOURCE_NAME, said)

@@ -14,8 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from companion import glance, typeset
-from companion.execution import executed_notebook
+from companion import glance, outcomes, typeset
 from companion.numbering import titled
 from companion.tables import table
 from ntklib.book._marks import (
@@ -49,35 +48,6 @@ class ClaimRenderer(MimeRenderPlugin):
         """Returns an empty rendering for such data, None for any other type."""
         silent = (CLAIM_MIME_TYPE, FIGURE_MIME_TYPE, PLOTLY_MIME_TYPE, RUN_MIME_TYPE)
         return [] if data.mime_type in silent else None
-
-
-def collect(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Reads the claims that executed notebooks hold.
-
-    Args:
-        paths: of the notebooks.
-
-    Returns:
-        One dictionary a claim, with the fields of `Claim`, ordered by chapter and place in it.
-
-    Raises:
-        ValueError: two claims have the same id.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(paths):
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            for output in cell.get("outputs", ()):
-                claim = output.get("data", {}).get(CLAIM_MIME_TYPE)
-                if claim is None:
-                    continue
-                if claim["id"] in found:
-                    raise ValueError(
-                        f"claim {claim['id']} is recorded twice, by "
-                        f"{found[claim['id']]['chapter']} and {claim['chapter']}: give each its "
-                        "own id."
-                    )
-                found[claim["id"]] = claim
-    return list(found.values())
 
 
 def audit(
@@ -114,12 +84,9 @@ def audit(
 
 
 def gather_claims(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Reads the claims from the executed notebooks and warns of each that is not in order."""
-    recorded = {
-        docname: collect([executed_notebook(app, docname)])
-        for docname in sorted(env.found_docs)
-        if env.doc2path(docname).endswith(".ipynb")
-    }
+    """Puts the claims of all notebooks together and warns of each that is not in order."""
+    noted = outcomes.of(env)
+    recorded = {docname: noted[docname].claims for docname in sorted(noted)}
     for problem in audit(recorded, app.config.companion_claims):
         logger.warning(problem, type="companion", subtype="claims")
     env.companion_recorded = recorded  # type: ignore[attr-defined]
@@ -147,7 +114,6 @@ class ClaimsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the node in whose place `fill_tables` puts the table."""
-        self.env.note_reread()
         return [ClaimsTable()]
 
 
@@ -160,7 +126,6 @@ class ClaimsFigureDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Returns the node in whose place `fill_figures` puts the figure."""
-        self.env.note_reread()
         return [ClaimsFigure()]
 
 

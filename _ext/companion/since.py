@@ -33,7 +33,6 @@ class ClaimsSinceDirective(SphinxDirective):
         (release,) = self.arguments
         _, path = self.env.relfn2path(f"claims-{release}.json")
         self.env.note_dependency(path)
-        self.env.note_reread()
         try:
             return [ClaimsSince(release=release, before=claims_of(release, Path(path)))]
         except FileNotFoundError as missing:

@@ -1,5 +1,6 @@
 """What the site brings along, so that pages open from a folder and without a network."""
 
+import re
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,15 @@ MATHJAX_PARTS = (
     "ui",
 )
 PLOTLY_FILE = "plotly/plotly.min.js"
+SEARCHING = re.compile(
+    r'^[ \t]*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>\n',
+    re.MULTILINE,
+)
+"""The theme lets every page load what searches, and the book searches on the search page alone."""
+DRAWING = re.compile(
+    r'^[ \t]*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>\n', re.MULTILINE
+)
+"""The theme's symbols are in its fonts; this draws them once more."""
 HERE = Path(__file__).parent
 BROUGHT = {
     "data-ntklib-live": (
@@ -54,12 +64,29 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
         shutil.copy2(source / "LICENSE", target)
 
 
+def lighten(app: Sphinx) -> None:
+    """Has pages load none of the theme's scripts that they have no use for."""
+    if app.builder.format != "html":
+        return
+    templates = app.builder.templates
+    render = templates.render
+
+    def lighter(template: str, context: dict[str, Any]) -> str:
+        page = DRAWING.sub("", render(template, context))
+        return page if context.get("pagename") == "search" else SEARCHING.sub("", page)
+
+    templates.render = lighter
+
+
 def load_plotly(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Has a page load plotly.js if it has a figure drawn by plotly."""
+    """Names plotly.js on a page with a figure drawn by it; `figures.js` loads it when it's time.
+
+    Browsers don't load scripts of a type that they don't know.
+    """
     if PLOTLY_MARKER in context.get("body", ""):
-        app.add_js_file(PLOTLY_FILE, loading_method="defer")
+        app.add_js_file(PLOTLY_FILE, type="text/later")
 
 
 def load_brought(

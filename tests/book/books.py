@@ -150,9 +150,15 @@ class Book:
         )
         nbformat.write(notebook, self.folder / "chapters" / "page.ipynb")
 
-    def replace(self, old: str, new: str) -> None:
-        """Replaces text of the notebook."""
-        path = self.folder / "chapters" / "page.ipynb"
+    def add(self, name: str, content: str) -> None:
+        """Adds a page in Markdown to the end of the book."""
+        (self.folder / "chapters" / f"{name}.md").write_text(content, encoding="utf-8")
+        with (self.folder / "_toc.yml").open("a") as file:
+            file.write(f"\n- file: chapters/{name}")
+
+    def replace(self, old: str, new: str, name: str = "page.ipynb") -> None:
+        """Replaces text of a page, which is the notebook unless it is named."""
+        path = self.folder / "chapters" / name
         text = path.read_text(encoding="utf-8")
         assert old in text
         path.write_text(text.replace(old, new), encoding="utf-8")

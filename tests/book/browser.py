@@ -4,12 +4,14 @@ The pages are opened from their files, without a server and without a network, i
 the system. Every check returns sentences that name the page, what is wrong and what to do.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from markup import links, markup
@@ -159,12 +161,31 @@ AXE_OPTIONS = {
 }
 
 
+# Bytes of scripts, styles and fonts that a page loads by itself: half are MathJax.
+WEIGHT = 2_300_000
+WEIGHED = (".js", ".css", ".woff", ".woff2")
+
+
 @dataclass
 class Noise:
     """What a page reports while it is open: errors, failed requests, and requests to elsewhere."""
 
     site: str
     heard: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+
+    def weight(self) -> list[str]:
+        """Says if all that the page has asked for so far is too much."""
+        files = (Path(unquote(urlsplit(url).path)) for url in self.asked)
+        sizes = {
+            file: file.stat().st_size for file in files if file.suffix in WEIGHED and file.is_file()
+        }
+        if sum(sizes.values()) <= WEIGHT:
+            return []
+        largest = max(sizes, key=sizes.__getitem__)
+        what = f"{sum(sizes.values()) / 1e6:.1f} MB of scripts, styles and fonts"
+        when = f"before the reader does anything, most for {largest.name}"
+        return [f"it loads {what} {when}; let some of it wait."]
 
     def attach(self, page: Page) -> None:
         """Listens to a page."""
@@ -186,6 +207,8 @@ class Noise:
             self._hear(f"the console shows the error “{message.text[:200]}”; correct its cause.")
 
     def _request(self, request: Request) -> None:
+        if request.url.startswith(f"{self.site}/"):
+            self.asked.add(request.url)
         if not self._own(request.url):
             self._hear(
                 f"it asks for {request.url[:120]}, which isn't in the site; bring it along or "
@@ -310,8 +333,13 @@ def sliders(page: Page) -> list[str]:
 
 
 def accessibility(page: Page, where: str) -> list[str]:
-    """Returns what axe calls serious or critical in the page as it is now."""
-    answer = Axe().run(page, options=AXE_OPTIONS).response
+    """Returns what axe calls serious or critical in the page as it is now.
+
+    NTKLIB_AXE can name a file, `axe.min.js`, that is newer than the one of the package.
+    """
+    own = os.environ.get("NTKLIB_AXE")
+    axe = Axe.from_file(own) if own else Axe()
+    answer = axe.run(page, options=AXE_OPTIONS).response
     found = []
     for violation in answer["violations"]:
         if violation["impact"] not in ("serious", "critical"):
@@ -365,7 +393,11 @@ def look(browser: Browser, site: Path, path: Path, *, inspect: bool) -> list[str
         try:
             page.goto(path.as_uri())
             page.evaluate(READY)
-            found = [*drawings(page), *formulas(page), *images(page), *width(page)]
+            found = noise.weight()
+            page.mouse.move(1, 1)  # figures wait for a sign of the reader
+            found += [*drawings(page), *formulas(page), *images(page), *width(page)]
+            if inspect:
+                found += accessibility(page, "on a phone")
             page.set_viewport_size(DESKTOP)
             page.wait_for_timeout(500)  # plotly fits its figures to the wider window
             found += [*sliders(page), *code(page)]

@@ -21,7 +21,7 @@ import yaml
 from nbclient.exceptions import DeadKernelError
 from places import ROOT
 
-from companion import execution, figuredata, pdf, recorded
+from companion import execution, figuredata, outcomes, pdf, recorded
 
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 PARAMETERS = {"scale": "quick", "seed": 0}
@@ -155,7 +155,7 @@ def test_chapter(
     assert not warnings_in(target)
     assert pictures_alone(target) == []
     docname = f"chapters/{source.stem}"
-    claims = recorded.collect([target])
+    claims = outcomes.collect([target])
     assert recorded.audit({docname: claims}, {docname: CLAIMS[docname]}) == []
     assert {claim["scale"] for claim in claims} == {"quick"}
     assert {claim["device"] for claim in claims}

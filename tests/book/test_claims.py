@@ -12,7 +12,7 @@ import psutil
 import pytest
 from refusals import refused
 
-from companion import recorded
+from companion import outcomes
 from ntklib.book import _claim, _criterion, _marks, claims
 
 KEYS = {
@@ -303,14 +303,14 @@ def test_claims_are_collected_in_the_order_of_the_book(tmp_path: Path) -> None:
     notebook(tmp_path / "07-b.ipynb", "z", "a")
     notebook(tmp_path / "06-a.ipynb", "m")
     notebook(tmp_path / "08-none.ipynb")
-    found = recorded.collect([tmp_path / f"{name}.ipynb" for name in ("08-none", "07-b", "06-a")])
+    found = outcomes.collect([tmp_path / f"{name}.ipynb" for name in ("08-none", "07-b", "06-a")])
     assert [claim["id"] for claim in found] == ["m", "z", "a"]
     assert all(set(claim) == KEYS for claim in found)
-    assert recorded.collect([]) == []
+    assert outcomes.collect([]) == []
 
 
 def test_a_claim_recorded_twice_is_an_error(tmp_path: Path) -> None:
     notebook(tmp_path / "06-a.ipynb", "m", "n")
     notebook(tmp_path / "07-b.ipynb", "n")
     with refused("claim n is recorded twice, by 06-a and 07-b: give each its own id."):
-        recorded.collect(tmp_path.glob("*.ipynb"))
+        outcomes.collect(tmp_path.glob("*.ipynb"))

@@ -21,7 +21,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from places import ROOT
 from sphinx.errors import ExtensionError
 
-from companion import changes, execution, folding, recorded, running
+from companion import build, changes, execution, folding, recorded, running
 from ntklib import _host
 from ntklib.book._criterion import VERDICTS, Criterion
 
@@ -128,6 +128,15 @@ def test_only_text_of_pages_is_read_alone(tmp_path: Path, changed: str | None) -
     )
     changes.forget(tmp_path)
     assert changes.saved(tmp_path) == {}
+
+
+def test_a_built_site_says_how_large_it_is(tmp_path: Path) -> None:
+    sizes = {"index.html": 3, "chapters/a.html": 2, "_static/a.js": 4, "objects.inv": 1}
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size * 500_000))
+    expected = "The site has 5.0 MB: pages 2.5, scripts 2.0, other 0.5."
+    assert build.sizes(tmp_path) == expected
 
 
 @pytest.mark.parametrize("name", changes.VARIABLES)

@@ -18,7 +18,7 @@ from places import ROOT
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
 
-from companion import borrowed, codelinks, costs, onefile, repository, tables
+from companion import borrowed, codelinks, costs, onefile, outcomes, repository, tables, writing
 from ntklib.book import _marks
 
 HERE = "https://github.com/owner/a-book"
@@ -234,6 +234,40 @@ def test_a_page_has_no_links_to_itself() -> None:
     assert not list(linked("corollary-2.width", "claims").findall(nodes.reference))
 
 
+# ---- what others show of a page ----------------------------------------------------------------
+
+
+def page(
+    *, title: str = "Title", caption: str = "A point.", text: str = "Text.", anchor: str = "part",
+    counted: str = "id1",
+) -> nodes.document:  # fmt: skip
+    document = new_document("page")
+    document += nodes.section("", nodes.title("", title), ids=[anchor])
+    document += nodes.paragraph("", text, ids=[counted])
+    document += nodes.figure("", nodes.caption("", caption))
+    return document
+
+
+@pytest.mark.parametrize("change", ["title", "caption", "anchor"])
+def test_others_show_titles_captions_and_anchors_of_a_page(change: str) -> None:
+    assert writing.face(page(**{change: "other"})) != writing.face(page())
+
+
+@pytest.mark.parametrize("change", [{"text": "Other text."}, {"counted": "id2"}])
+def test_others_show_no_sentence_of_a_page(change: dict[str, str]) -> None:
+    assert writing.face(page(**change)) == writing.face(page())
+
+
+def test_a_modules_file_is_found_without_importing_it(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    for name in ("__init__.py", "_module.py"):
+        (tmp_path / "package" / name).write_text("1 / 0")
+    app: Any = SimpleNamespace(srcdir=str(tmp_path))
+    assert writing.module_file(app, "package") == str(tmp_path / "package" / "__init__.py")
+    assert writing.module_file(app, "package._module") == str(tmp_path / "package" / "_module.py")
+    assert writing.module_file(app, "elsewhere") is None
+
+
 # ---- costs -------------------------------------------------------------------------------------
 
 
@@ -244,8 +278,8 @@ def ran(**data: Any) -> nbformat.NotebookNode:
 
 def test_a_chapters_costs_are_those_that_it_recorded() -> None:
     run = {"scale": "book", "seed": 0, "device": "cpu", "peak": 3 * 2**29}
-    assert costs.run_of(ran(**{_marks.RUN_MIME_TYPE: run})) == run
-    assert costs.run_of(ran(**{"text/plain": "x"})) is None
+    assert outcomes.run_of(ran(**{_marks.RUN_MIME_TYPE: run})) == run
+    assert outcomes.run_of(ran(**{"text/plain": "x"})) is None
     row = costs.cost_row(nodes.reference("", "A"), 74.6, run)
     assert [cell[0].astext() for cell in row] == ["A", "75 s", "1.5 GiB", "book, 0", "cpu"]
     unknown = costs.cost_row(nodes.reference("", "A"), None, {**run, "peak": 0})
@@ -254,10 +288,10 @@ def test_a_chapters_costs_are_those_that_it_recorded() -> None:
 
 def test_seconds_are_those_of_the_run_whoever_made_it() -> None:
     notebook = ran()
-    assert costs.seconds_of(notebook, None) is None
+    assert outcomes.seconds_of(notebook, None) is None
     notebook.metadata["papermill"] = {"duration": 12.5}
-    assert costs.seconds_of(notebook, None) == 12.5
-    assert costs.seconds_of(notebook, {"runtime": 80.0}) == 80.0
+    assert outcomes.seconds_of(notebook, None) == 12.5
+    assert outcomes.seconds_of(notebook, {"runtime": 80.0}) == 80.0
 
 
 def test_a_table_has_its_rows() -> None:
