@@ -12,13 +12,14 @@ subtracted.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 ORDER = 4
 SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
@@ -27,17 +28,38 @@ TERMS = 20
 """Of the Taylor series of the φ-functions for |z| < 1, whose rest is below 10⁻¹⁸."""
 
 
-def phi_functions(z: Float[Array, " n"], most: int) -> list[Float[Array, " n"]]:
+def _stages() -> Float[np.ndarray, "5 4 2 3"]:
+    """Returns Cox and Matthews's scheme: row i has stage i of those before it, the last the step.
+
+    Its entries are those of φ₁, φ₂, φ₃ at hA/2 and at hA, times h. The third row has no φ₀, by
+    φ₀(z)φ₁(z) = 2φ₁(2z) − φ₁(z).
+    """
+    half, full = 0, 1
+    table = np.zeros((5, 4, 2, 3))
+    table[1, 0, half, 0] = table[2, 1, half, 0] = 0.5
+    table[3, 0, full, 0], table[3, 0, half, 0], table[3, 2, half, 0] = 1.0, -1.0, 1.0
+    table[4, :, full] = [[1, -3, 4], [0, 2, -4], [0, 2, -4], [0, -1, 4]]
+    return table
+
+
+STAGES = _stages()
+
+
+def phi_functions(z: Float[Array, "*b n"], most: int) -> list[Float[Array, "*b n"]]:
     r"""Returns $\varphi_0 = e^z$ and $\varphi_{k+1}(z) = (\varphi_k(z) - 1/k!)/z$ up to `most`."""
     small = jnp.abs(z) < 1
     near, far = jnp.where(small, z, 0.0), jnp.where(small, -1.0, z)
-    found, by_recurrence = [], jnp.exp(far)
-    for k in range(most + 1):
-        series = sum(near**j * (1.0 / math.factorial(j + k)) for j in range(TERMS))
-        if k > 0:
-            by_recurrence = (by_recurrence - 1.0 / math.factorial(k - 1)) / far
-        found.append(jnp.where(small, series, by_recurrence))
-    return found
+    inverse = [1.0 / math.factorial(k) for k in range(most + TERMS)]
+    # The series of the last one gives the others, each with less rounding than the one before.
+    series = [jnp.zeros_like(z)]
+    for j in reversed(range(TERMS)):
+        series[0] = series[0] * near + inverse[j + most]
+    by_recurrence = [jnp.exp(far)]
+    for k in range(most):
+        series.append(series[-1] * near + inverse[most - 1 - k])
+        by_recurrence.append((by_recurrence[-1] - inverse[k]) / far)
+    pairs = zip(reversed(series), by_recurrence, strict=True)
+    return [jnp.where(small, one, other) for one, other in pairs]
 
 
 @jax.tree_util.register_dataclass
@@ -59,17 +81,11 @@ class Frame:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Vector:
-    """A vector $v = P + J^TUy$ and $U^TJv$, all that functions of A ask of it."""
+    """A vector $v = P + J^TUy$ and $U^TJv$, all that functions of A ask of it; or one a stage."""
 
-    free: Float[Array, " p"]
-    span: Float[Array, " n"]
-    image: Float[Array, " n"]
-
-    def __add__(self, other: "_Vector") -> "_Vector":
-        return jax.tree.map(jnp.add, self, other)
-
-    def __rmul__(self, factor: Any) -> "_Vector":
-        return jax.tree.map(lambda leaf: factor * leaf, self)
+    free: Float[Array, "*k p"]
+    span: Float[Array, "*k n"]
+    image: Float[Array, "*k n"]
 
 
 def frame(theta: Float[Array, " p"], gram: Float[Array, "n n"]) -> Frame:
@@ -87,7 +103,13 @@ def step(
     """Makes one step of length h of the flow of ½‖residual(θ)‖² from θ."""
     _, tangent = jax.linearize(residual, at.theta)
     transpose = jax.linear_transpose(tangent, at.theta)
-    half, full = (phi_functions(-at.values * each, ORDER) for each in (h / 2, h))
+    # φ_k(sA) v = v/k! + JᵀU ((φ_k(−sΛ) − 1/k!)/Λ) UᵀJ v, and that quotient is −s φ_{k+1}.
+    parts = h * jnp.asarray([0.5, 1.0], theta.dtype)
+    phi = jnp.stack(phi_functions(-parts[:, None] * at.values[None], ORDER))
+    weights = h * jnp.asarray(STAGES, theta.dtype)
+    starts = jnp.einsum("ijsk,k->ij", weights, jnp.asarray([1.0, 1 / 2, 1 / 6], theta.dtype))
+    lifted = -jnp.einsum("ijsk,s,ksn->ijn", weights, parts, phi[2:], precision="highest")
+    scaled = jnp.einsum("ijsk,ksn->ijn", weights, phi[1:-1], precision="highest")
 
     def lift(y: Float[Array, " n"]) -> Float[Array, " p"]:
         return transpose(at.vectors @ y)[0]
@@ -99,27 +121,24 @@ def step(
         image = at.vectors.T @ tangent(force) + at.values * moved.image
         return _Vector(force, moved.image, image)
 
-    def applied(weights: Mapping[int, float], phi: list[Array], s: Array, v: _Vector) -> _Vector:
-        # φ_k(sA) v = v/k! + JᵀU ((φ_k(−sΛ) − 1/k!)/Λ) UᵀJ v, and that quotient is −s φ_{k+1}.
-        start = sum(c / math.factorial(k) for k, c in weights.items())
-        lifted = sum(-s * c * phi[k + 1] for k, c in weights.items())
-        scaled = sum(c * phi[k] for k, c in weights.items())
-        return _Vector(start * v.free, start * v.span + lifted * v.image, scaled * v.image)
+    def moved(i: Any, forces: _Vector) -> _Vector:
+        start, along = starts[i], forces.image
+        return _Vector(
+            jnp.dot(start, forces.free, precision="highest"),
+            jnp.dot(start, forces.span, precision="highest") + jnp.sum(lifted[i] * along, axis=0),
+            jnp.sum(scaled[i] * along, axis=0),
+        )
 
-    none = jnp.zeros_like(at.values)
-    n_0 = descent(_Vector(jnp.zeros_like(theta), none, none))
-    a = h / 2 * applied({1: 1.0}, half, h / 2, n_0)
-    n_a = descent(a)
-    n_b = descent(h / 2 * applied({1: 1.0}, half, h / 2, n_a))
-    c = applied({0: 1.0}, half, h / 2, a) + h / 2 * applied(
-        {1: 1.0}, half, h / 2, 2.0 * n_b + -1.0 * n_0
-    )
-    moved = h * (
-        applied({1: 1.0, 2: -3.0, 3: 4.0}, full, h, n_0)
-        + applied({2: 2.0, 3: -4.0}, full, h, n_a + n_b)
-        + applied({2: -1.0, 3: 4.0}, full, h, descent(c))
-    )
-    return theta + moved.free + lift(moved.span)
+    def stage(i: Array, forces: _Vector) -> _Vector:
+        force = descent(moved(i, forces))
+        return jax.tree.map(lambda all_of, one: all_of.at[i].set(one), forces, force)
+
+    rows = len(STAGES) - 1
+    none = jnp.zeros((rows, len(at.values)), theta.dtype)
+    zero = _Vector(jnp.zeros((rows, len(theta)), theta.dtype), none, none)
+    # In a loop because the residual and its derivatives take long to compile.
+    end = moved(rows, jax.lax.fori_loop(0, rows, stage, zero))
+    return theta + end.free + lift(end.span)
 
 
 @jax.tree_util.register_dataclass
@@ -130,8 +149,9 @@ class _State:
     Attributes:
       t: time.
       theta: θ_t, shape (p,).
-      h: length of the next step, if nothing cuts it short.
-      frame: of θ_t.
+      h: length of the next step, if nothing cuts it short; ∞ before the first.
+      frame: of θ_t, unless it is stale.
+      stale: whether θ has moved on from its frame.
       steps: made so far, accepted or not.
     """
 
@@ -139,6 +159,7 @@ class _State:
     theta: Float[Array, " p"]
     h: Float[Array, ""]
     frame: Frame
+    stale: Bool[Array, ""]
     steps: Int[Array, ""]
 
 
@@ -171,13 +192,18 @@ def flow(
     """
 
     def attempt(state: _State, end: Float[Array, ""]) -> _State:
-        last = state.h >= end - state.t
-        h = jnp.where(last, end - state.t, state.h)
+        # Here alone, for a Gram matrix takes long to compile.
+        at = jax.lax.cond(
+            state.stale, lambda: frame(state.theta, gram(state.theta)), lambda: state.frame
+        )
+        proposed = jnp.where(jnp.isinf(state.h), 1 / at.values[-1], state.h)
+        last = proposed >= end - state.t
+        h = jnp.where(last, end - state.t, proposed)
 
         def each(before: Array, kind: Array) -> tuple[Array, Array]:
             # A whole step, then two halves, in a loop because a step takes long to compile.
             start = jnp.where(kind == 2, before, state.theta)
-            after = step(residual, state.frame, start, jnp.where(kind == 0, h, h / 2))
+            after = step(residual, at, start, jnp.where(kind == 0, h, h / 2))
             return after, after
 
         _, (whole, _, halves) = jax.lax.scan(each, state.theta, jnp.arange(3))
@@ -193,8 +219,9 @@ def flow(
             t,
             theta,
             # A step that was cut short says little about how long the next may be.
-            jnp.where(accepted & last, jnp.maximum(state.h, following), following),
-            jax.lax.cond(accepted, lambda: frame(theta, gram(theta)), lambda: state.frame),
+            jnp.where(accepted & last, jnp.maximum(proposed, following), following),
+            at,
+            accepted,
             state.steps + 1,
         )
 
@@ -207,8 +234,9 @@ def flow(
         )
         return state, saved(state.theta)
 
-    first = frame(theta, gram(theta))
-    zero = jnp.zeros((), theta.dtype)
-    start = _State(zero, theta, 1 / first.values[-1], first, jnp.zeros((), int))
+    n = jax.eval_shape(residual, theta).shape[0]
+    none = Frame(theta, jnp.zeros(n, theta.dtype), jnp.zeros((n, n), theta.dtype))
+    zero, first = jnp.zeros((), theta.dtype), jnp.full((), jnp.inf, theta.dtype)
+    start = _State(zero, theta, first, none, jnp.asarray(True), jnp.zeros((), int))
     last, found = jax.lax.scan(until, start, times)
     return found, last.steps, jnp.where(last.t < times[-1], last.t, jnp.inf)

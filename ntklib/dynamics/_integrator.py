@@ -73,15 +73,14 @@ def integrate(
             kernel = _routes.gram(at, points, apply=model.apply, forward=model.forward)
             return jnp.outer(roots, roots) * kernel
 
-        def changes(theta: Array, error: Array) -> tuple[Array, Array]:
-            seen = lambda each: (residual(each), node_roots * on_nodes(unravel(each)))  # noqa: E731
-            return jax.jvp(seen, (theta,), (error,))[1]
-
         allowed = scales.predictions(solver)
+        everywhere = model.at(theta_0, jnp.concatenate([points, integrals.nodes]))
 
         def size(theta: Array, error: Array) -> Array:
-            on_sample, elsewhere = map(jnp.linalg.norm, changes(theta, error))
-            return jnp.maximum(on_sample, elsewhere) / allowed
+            change = jax.jvp(lambda each: everywhere(unravel(each)), (theta,), (error,))[1]
+            n = len(roots)
+            on_sample = jnp.linalg.norm(roots * change[:n])
+            return jnp.maximum(on_sample, jnp.linalg.norm(node_roots * change[n:])) / allowed
 
         return _exponential.flow(
             residual, size, gram, lambda theta: saved(unravel(theta)), start, ts,
