@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ntklib.studies._described import DESCRIPTIONS
 
 COLUMNS = ("degree", "multiplicity", "eigenvalue", "time 1/σ", "trace's share")
 """Of a spectrum's table."""
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
 ELSEWHERE = "give --out another folder."
 """What to do where a file can't be written."""
 ROUNDING = 1e-15
@@ -69,7 +72,8 @@ def _add_kernel(commands: Any) -> None:
         help="write the Gram matrix of a network's analytic kernel",
         description="Writes the analytic tangent kernel of points, a row of coordinates each. A "
         ".npy file is filled tile by tile: after an interruption the same command goes on from "
-        "there.",
+        "there. Besides the points and the result 1 GiB is held at most; the function "
+        "ntklib.studies.gram takes other budgets.",
     )
     command.add_argument("points", type=_array_file, help="x, a .npy or .csv file")
     command.add_argument("others", type=_array_file, nargs="?", help="x'; x by default")
@@ -103,6 +107,9 @@ def _network(options: argparse.Namespace, d: int) -> Any:
     from ntklib import _checks, networks
 
     depth = _checks.whole_number("--depth", options.depth, least=1)
+    _checks.positive("--weight-std", options.weight_std)
+    if options.bias_std is not None:
+        _checks.positive("--bias-std", options.bias_std)
     shared = {
         "activation": options.activation,
         "biases": options.biases,
@@ -162,7 +169,16 @@ def _points(path: Path) -> Any:
     from ntklib import _checks
 
     if path.suffix == ".csv":
-        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty file, refused below
+            try:
+                rows = np.loadtxt(path, delimiter=",", ndmin=2)
+            except ValueError as problem:
+                found = str(problem).partition(";")[0].rstrip(".")  # then options of loadtxt
+                raise ValueError(
+                    f"{path} must have a row of numbers for each point, separated by commas, as "
+                    f"many in each and without a heading: {found}."
+                ) from None
     else:
         rows = np.asarray(np.load(path, allow_pickle=False), dtype=float)
     return _checks.real_array(str(path), rows, "n d")
@@ -210,7 +226,12 @@ def main(given: Sequence[str] | None = None) -> int:
         if named.out:  # before what may take long
             _files.require_writable(named.out, ELSEWHERE)
         answer = COMMANDS[named.command](named)
-    except (OSError, TypeError, ValueError) as problem:
+    except KeyboardInterrupt:
+        tiled = named.command == "kernel" and named.out.suffix == ".npy"
+        saved = " What was done is saved: the same command goes on." if tiled else ""
+        sys.stderr.write(f"Interrupted.{saved}\n")
+        return INTERRUPTED
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 1
     sys.stdout.write(answer + "\n")

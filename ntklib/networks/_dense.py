@@ -55,15 +55,19 @@ def fully_connected(
 
     Returns:
       The network. The same arguments give the same object, so that what was compiled for it
-      is found again.
+      is found again. θ is a list with a dictionary for each layer: "weight" is W⁽ˡ⁾, of shape
+      (m_l, m_{l−1}), or v, of shape (m_L,) or (o, m_L), and with biases "bias" is b⁽ˡ⁾ or c.
 
     Example:
+      >>> import jax
       >>> from ntklib import networks
       >>> network = networks.fully_connected(2, (4, 8), "relu", biases=True)
       >>> network.name
       'fully connected 4×8, relu, biases'
       >>> network.parameters  # 4·3 + 8·5 + 9
       61
+      >>> [layer["weight"].shape for layer in network.init(jax.random.key(0))]
+      [(4, 2), (8, 4), (8,)]
       >>> networks.fully_connected(2, (4,), "relu", weight_std=2**0.5, bias_std=0.1).name
       'fully connected 4, relu, σ_w = 1.41421, σ_b = 0.1'
     """

@@ -70,13 +70,27 @@ def test_a_kernel_goes_on_where_it_was_cut_off(
 
     monkeypatch.setattr(_in_tiles, "entries", cut_off)
     given = ["kernel", "x.npy", "--out", "gram.npy", "--activation", "relu"]
-    with pytest.raises(KeyboardInterrupt):
-        command.main(given)
+    assert command.main(given) == command.INTERRUPTED
+    saved = "Interrupted. What was done is saved: the same command goes on.\n"
+    assert capsys.readouterr().err == saved
     assert command.main(given) == 0
     assert len(computed) == 4  # of three tiles the last one twice
     assert capsys.readouterr().out.startswith("gram.npy: 8 × 8, entries from ")
     assert command.main([*given, "--depth", "2"]) == 1
     assert "gram.npy has the Gram matrix of another kernel: give another" in capsys.readouterr().err
+
+
+def test_of_a_csv_file_nothing_is_saved_before_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def cut_off(*arguments: Any, **options: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studies, "gram", cut_off)
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.ones((2, 3)))
+    assert command.main(["kernel", "x.npy", "--out", "gram.csv"]) == command.INTERRUPTED
+    assert capsys.readouterr().err == "Interrupted.\n"
 
 
 @pytest.mark.parametrize(
@@ -85,11 +99,16 @@ def test_a_kernel_goes_on_where_it_was_cut_off(
         (["kernel", "nothing.npy", "--out", "gram.npy"], "nothing.npy"),
         (["kernel", "vector.npy", "--out", "gram.npy"], "vector.npy must have the axes (n, d)"),
         (["kernel", "hole.npy", "--out", "gram.npy"], "hole.npy"),
+        (["kernel", "headed.csv", "--out", "gram.npy"], "headed.csv must have a row of numbers"),
+        (["kernel", "ragged.csv", "--out", "gram.npy"], "changed from 2 to 1 at row 2.\n"),
+        (["kernel", "empty.csv", "--out", "gram.npy"], "empty.csv is empty"),
         # said before the points are looked for, as before anything that takes long
         (["kernel", "nothing.npy", "--out", "no/gram.npy"], "give --out another folder"),
         (["spectrum", "--dimension", "1"], "--dimension must be at least 2, got 1"),
         (["spectrum", "--degrees", "-1"], "--degrees must be at least 0, got -1"),
         (["spectrum", "--depth", "0"], "--depth must be at least 1, got 0"),
+        (["spectrum", "--weight-std", "nan"], "--weight-std must be a positive finite number"),
+        (["spectrum", "--bias-std", "-1"], "--bias-std must be a positive finite number"),
         (["spectrum", "--activation", "sine"], "activation must be one of"),
         (["spectrum", "--degrees", "1", "--out", "no/such/table.csv"], "give --out another folder"),
     ],
@@ -101,6 +120,8 @@ def test_errors_say_what_to_do(
     monkeypatch.chdir(tmp_path)
     np.save("vector.npy", np.ones(3))
     np.save("hole.npy", np.asarray([[1.0, np.nan]]))
+    for name, text in {"headed": "a,b\n0,1\n", "ragged": "1,2\n0\n", "empty": ""}.items():
+        Path(f"{name}.csv").write_text(text, encoding="utf-8")
     assert command.main(given) == 1
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
