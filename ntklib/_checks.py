@@ -92,7 +92,11 @@ def real_array(name: str, value: Any, axes: str | None = None) -> Array:
 def form(name: str, array: Any, axes: str | None = None) -> None:
     """Raises an error unless an array, or what has its type and shape, is one of real numbers."""
     if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise TypeError(f"{name} must hold real floating-point numbers, got dtype {array.dtype}.")
+        whole = jnp.issubdtype(array.dtype, jnp.integer)
+        raise TypeError(
+            f"{name} must hold real floating-point numbers, got dtype {array.dtype}."
+            + " Convert whole numbers by .astype(float)." * whole
+        )
     if axes is not None and array.ndim != len(axes.split()):
         wanted = axes.split()
         flatten = wanted[-1] == "d" and array.ndim > len(wanted)
