@@ -44,12 +44,17 @@ def _of_keys(name: str, value: Any) -> None:
     raise TypeError(f"{name} must come from jax.random.key, got {got}: {REMEDY}.")
 
 
-def choice(name: str, value: Any, options: Iterable[str], *, separator: str = ", ") -> str:
-    """Returns `value` if it is one of the words that can be chosen, or says which there are."""
+def choice(
+    name: str, value: Any, options: Iterable[str], *, separator: str = ", ", remedy: str = ""
+) -> str:
+    """Returns `value` if it is one of the words that can be chosen, or says which there are.
+
+    A remedy is a sentence after these, on what else will do.
+    """
     # A word first: what isn't one may have no hash, or compare entry by entry.
     if not isinstance(value, str) or value not in options:
         words = separator.join(each or repr(each) for each in options)
-        raise ValueError(f"{name} must be one of {words}, got {value!r}.")
+        raise ValueError(f"{name} must be one of {words}, got {value!r}.{remedy}")
     return value
 
 

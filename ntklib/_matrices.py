@@ -29,6 +29,8 @@ def symmetric(name: str, gram: Any) -> np.ndarray:
     It is looked at tile by tile, so that a matrix which fills the memory can be checked too.
     Asymmetry is allowed for as in `symmetric_positive`.
     """
+    if callable(gram):
+        raise TypeError(f"{name} must be a matrix, got a function: give its values, kernel(x, x).")
     matrix = np.asarray(gram)
     _checks.form(name, matrix, "n n")
     n = matrix.shape[0]

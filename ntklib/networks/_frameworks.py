@@ -100,6 +100,13 @@ def cast(tree: PyTree, dtype: Any) -> PyTree:
     return jax.tree.map(one, tree)
 
 
+def within(tree: PyTree, kinds: tuple[type, ...]) -> list[Any]:
+    """Returns what a tree holds of some types, at any depth: also what lies in another of them."""
+    nodes = jax.tree.leaves(tree, is_leaf=lambda node: node is not tree and isinstance(node, kinds))
+    found = [node for node in nodes if isinstance(node, kinds)]
+    return found + [inner for node in found for inner in within(node, kinds)]
+
+
 def started(apply: Apply, params: PyTree) -> tuple[Apply, PyTree]:
     """Returns both, having looked at the parameters."""
     _parameters.dtype_of(params)
@@ -146,19 +153,16 @@ def from_equinox(
     eqx = imported("equinox", "Equinox", "equinox")
     require(model, eqx.Module, "an equinox.Module")
     kept, kind = form(shape, output), _arguments.float_type(dtype)
-    special = (eqx.nn.StatefulLayer, eqx.nn.Dropout)
-    layers = [
-        each
-        for each in jax.tree.leaves(model, is_leaf=lambda node: isinstance(node, special))
-        if isinstance(each, special)
-    ]
+    layers = within([model], (eqx.nn.StatefulLayer, eqx.nn.Dropout))
     training = [each for each in layers if not getattr(each, "inference", True)]
     by_itself(
         [type(each).__name__ for each in training if isinstance(each, eqx.nn.BatchNorm)],
         [type(each).__name__ for each in training if getattr(each, "p", 0) > 0],
         "pass equinox.nn.inference_mode(model).",
     )
-    if state is None and any(isinstance(each, eqx.nn.StatefulLayer) for each in layers):
+    # A Sequential is a StatefulLayer, too, and has a state if one of its layers has.
+    stateful = [each for each in layers if isinstance(each, eqx.nn.StatefulLayer)]
+    if state is None and any(each.is_stateful() for each in stateful):
         raise ValueError(
             "model has layers with a state, but state is None: give the one that "
             "equinox.nn.make_with_state returned."

@@ -35,7 +35,9 @@ class Network:
       apply: (θ, x) ↦ f(x; θ); x has shape (n, d), the result (n,), or (n, o) with o outputs.
       kernel: (x, x') ↦ the analytic kernel $K^\infty(x, x') =
         E\langle\nabla_\theta f(x), \nabla_\theta f(x')\rangle$, shape (n, k). With several outputs
-        it is that of each of them; those of different ones are 0.
+        it is that of each of them; those of different ones are 0. One of your own is taken at
+        its word, and nothing compares it with `apply`: hold it against the mean of
+        `kernels.initial_kernels` over many draws of a wide network.
       forward: (θ, x, affine) ↦ f(x; θ), where each affine layer is computed by
         `affine(layer, inputs, scale, window)` (see `_layers.affine`), through which `empirical`
         sees the layers. None for a network whose layers aren't known.

@@ -185,4 +185,5 @@ def named(name: str | Activation) -> Activation:
     """
     if isinstance(name, Activation):
         return name
-    return ACTIVATIONS[_arguments.choice("activation", name, sorted(ACTIVATIONS))]
+    remedy = " Of a function networks.activations.by_series makes one." * callable(name)
+    return ACTIVATIONS[_arguments.choice("activation", name, sorted(ACTIVATIONS), remedy=remedy)]

@@ -306,6 +306,8 @@ def test_bad_arguments_are_refused() -> None:
         make(2, (4.5,))
     with refused("activation must be one of erf, gelu, relu, softplus, tanh, got 'sine'."):
         make(2, (4,), "sine")
+    with refused(". Of a function networks.activations.by_series makes one."):
+        make(2, (4,), jnp.sin)
 
 
 @pytest.mark.parametrize("biases", [False, True])

@@ -243,6 +243,37 @@ def test_an_equinox_state_is_asked_for() -> None:
     assert apply(params, jnp.eye(2)).shape == (2, 2)
 
 
+def test_an_equinox_sequence_has_a_state_only_if_a_layer_of_it_has() -> None:
+    first, last = (eqx.nn.Linear(2, out, key=KEY) for out in (2, 1))
+    model = eqx.nn.Sequential([eqx.nn.Sequential([first, eqx.nn.Lambda(jnp.tanh)]), last])
+    apply, params = networks.from_equinox(model)
+    x = jnp.asarray([[1.0, -2.0], [0.5, 3.0], [0.0, 1.0]])
+    points, w, b, v, c = (
+        np.asarray(each, np.float64)
+        for each in (x, first.weight, first.bias, last.weight[0], last.bias)
+    )
+    hidden = np.tanh(points @ w.T + b)
+    np.testing.assert_allclose(apply(params, x), hidden @ v + c, rtol=1e-6)
+    # ∂f/∂h = v, so the inner layer has ⟨h'v, h'v⟩ times (x·x' + 1), and the outer h·h' + 1.
+    slopes = (1 - hidden**2) * v
+    gram = (slopes @ slopes.T) * (points @ points.T + 1) + hidden @ hidden.T + 1
+    np.testing.assert_allclose(kernels.empirical(apply, params, x), gram, rtol=1e-6)
+
+
+def test_layers_in_training_are_found_in_an_equinox_sequence() -> None:
+    linear = eqx.nn.Linear(2, 2, key=KEY)
+    with refused("model must return the same output whenever it is called, but draws at random in "
+                 "Dropout: pass equinox.nn.inference_mode(model)."):  # fmt: skip
+        networks.from_equinox(eqx.nn.Sequential([linear, eqx.nn.Dropout(0.5)]))
+    layers: list[Any] = [linear, eqx.nn.BatchNorm(2, "batch", mode="batch")]
+    model, state = eqx.nn.make_with_state(eqx.nn.Sequential)(layers)
+    for given in (None, state):
+        with refused("takes means and scales from the batch in BatchNorm: pass equinox.nn."):
+            networks.from_equinox(model, state=given)
+    with refused("model has layers with a state, but state is None"):
+        networks.from_equinox(eqx.nn.inference_mode(model))
+
+
 def test_torch_leaves_what_is_frozen_and_the_module_itself() -> None:
     torch: Any = pytest.importorskip("torch")
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))

@@ -69,6 +69,8 @@ def test_real_arrays(dtype: type) -> None:
     for wrong in ([1, 2], [True], [1j]):
         with refused("x must hold real floating-point numbers, got dtype ", TypeError):
             _checks.real_array("x", np.asarray(wrong))
+    with refused("got dtype int64. Convert whole numbers: .astype(float).", TypeError):
+        _checks.real_array("x", np.asarray([1, 2]))
 
 
 def test_same_lengths() -> None:
@@ -164,6 +166,8 @@ def test_symmetry_is_checked_tile_by_tile() -> None:
             _matrices.symmetric("K", bad)
     with refused("K must hold real floating-point numbers, got dtype int64.", TypeError):
         _matrices.symmetric("K", np.eye(2, dtype=int))
+    with refused("K must be a matrix, got a function: give its values, kernel(x, x).", TypeError):
+        _matrices.symmetric("K", lambda x, y: x @ y.T)
 
 
 def test_spectra_are_nonnegative_to_the_rounding_of_the_matrix() -> None:
