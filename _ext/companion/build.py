@@ -21,7 +21,7 @@ KINDS = {
     ".css": "styles",
     **dict.fromkeys([".woff", ".woff2", ".ttf"], "fonts"),
     **dict.fromkeys([".png", ".svg", ".jpg"], "pictures"),
-    **dict.fromkeys([".md", ".ipynb", ".json"], "sources and data"),
+    **dict.fromkeys([".md", ".ipynb", ".json", ".csv"], "sources and data"),
     ".map": "maps of scripts",
 }
 """What files of a site are, by how their names end."""

@@ -69,8 +69,6 @@ def test_real_arrays(dtype: type) -> None:
     for wrong in ([1, 2], [True], [1j]):
         with refused("x must hold real floating-point numbers, got dtype ", TypeError):
             _checks.real_array("x", np.asarray(wrong))
-    with refused("got dtype int64. Convert whole numbers: .astype(float).", TypeError):
-        _checks.real_array("x", np.asarray([1, 2]))
 
 
 def test_same_lengths() -> None:
