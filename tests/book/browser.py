@@ -107,7 +107,9 @@ CUT = """() => [...document.querySelectorAll(".cell_input pre")]
   .filter((code) => code.scrollWidth > code.clientWidth + 1)
   .map((code) => code.textContent.split("\\n").sort((a, b) => b.length - a.length)[0].trim())"""
 # What folds code, and what it says that it is.
+# Those in a closed solution show nothing yet.
 FOLDS = """() => [...document.querySelectorAll(".cell details > summary")]
+  .filter((line) => line.checkVisibility({ visibilityProperty: true }))
   .filter((line) => line.hasAttribute("aria-label") || !line.innerText.trim()).length"""
 # A slider's position, what its figure says beside it, and what the figure draws.
 STATE = f"""(slider) => {{
