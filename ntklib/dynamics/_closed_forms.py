@@ -26,18 +26,23 @@ def kernel_flow(
     $\partial_t r_t(x) = -\frac1n\sum_i K(x, x_i)\,r_t(x_i)$. With
     $K(X, X)/n = U\Lambda U^T$ the residual on the sample is
     $\hat r_t = U e^{-\Lambda t}U^T\hat r_0$, and integrating the equation over time gives
-    $r_t(x) = r_0(x) - \frac1n K(x, X)\,U\,\frac{1 - e^{-\Lambda t}}{\Lambda}\,U^T\hat r_0$
+
+    $$r_t(x) = r_0(x) - \frac1n K(x, X)\,U\,\frac{1 - e^{-\Lambda t}}{\Lambda}\,U^T\hat r_0$$
+
     everywhere else. Eigenvalues that can't be told from 0 are no cause of growth at any t
     (`_decay` has the analysis), so that t may be as large as a float.
 
     A ridge λ is that of the loss $\Phi(\theta) + \frac\lambda2\|\theta - \theta_0\|^2$. Then
     $\hat r_t = U\frac{\lambda + \Lambda e^{-(\Lambda+\lambda)t}}{\Lambda + \lambda}U^T\hat r_0$,
     and elsewhere Λ + λ takes the place of Λ; the limit is kernel ridge regression,
-    $r_\infty(x) = r_0(x) - K(x, X)(K(X, X) + n\lambda I)^{-1}\hat r_0$.
+
+    $$r_\infty(x) = r_0(x) - K(x, X)(K(X, X) + n\lambda I)^{-1}\hat r_0 .$$
 
     With o outputs the residuals have a last axis of them. A kernel in the form above is that of
     each, as $K^\infty$ is, and they decouple. One with o × o blocks, as `kernels.empirical` gives
-    it, couples them: $\partial_t r_t^a(x) = -\frac1n\sum_{i,b} K^{ab}(x, x_i)\,r_t^b(x_i)$.
+    it, couples them:
+
+    $$\partial_t r_t^a(x) = -\frac1n\sum_{i,b} K^{ab}(x, x_i)\,r_t^b(x_i) .$$
 
     Args:
       gram: K(X, X) on the sample, symmetric positive semidefinite, shape (n, n), or (n, n, o, o).

@@ -150,8 +150,8 @@ def gradient_flow(
       atol: absolute tolerance of a step, on the same, in units of predictions or of parameters.
         None leaves its scale to the problem, so that a target of any size or unit is learned with
         the same relative accuracy; a number is meant as it is, and so is rtol beside it.
-      linearized: whether $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
-        \theta - \theta_0\rangle$ is trained in place of f (Lee et al. 2019, "Wide neural networks
+      linearized: whether the expansion of f in θ around θ₀ to first order, the $f_{lin}$ of
+        `dynamics.linearization`, is trained in place of f (Lee et al. 2019, "Wide neural networks
         of any depth evolve as linear models under gradient descent"). The residual then solves the
         equation of `kernel_flow` with the empirical kernel of θ₀, without a Gram matrix. JAX must
         be able to differentiate f in forward mode, as it must for the exponential method.

@@ -1,7 +1,10 @@
 r"""Networks beside their linearizations: flows whose kernel stands still, and how far θ moves.
 
-The linearized network $f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0),
-\theta - \theta_0\rangle$ is trained by K₀, the network of infinite width by $K^\infty$. Neither
+The linearized network
+
+$$f_{lin}(x;\theta) = f(x;\theta_0) + \langle\nabla_\theta f(x;\theta_0), \theta - \theta_0\rangle$$
+
+is trained by K₀, the network of infinite width by $K^\infty$. Neither
 moves, so both flows have a closed form. `dynamics.gradient_flow(..., linearized=True)`
 integrates the first, and has its θ_t.
 """
