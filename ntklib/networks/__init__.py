@@ -6,8 +6,9 @@ PyTorch by `from_equinox`, `from_flax` or `from_torch`.
 """
 
 from ntklib.networks import activations
+from ntklib.networks._antisymmetric import antisymmetric
 from ntklib.networks._convolutional import convolutional, lenet5
-from ntklib.networks._dense import antisymmetric, fully_connected, residual
+from ntklib.networks._dense import fully_connected, residual
 from ntklib.networks._frameworks import from_equinox, from_flax
 from ntklib.networks._network import Network
 from ntklib.networks._torch import from_torch

@@ -1,6 +1,5 @@
-"""Fully connected and residual networks, and antisymmetric initialization."""
+"""Fully connected and residual networks."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -195,59 +194,4 @@ def _residual(
         forward=forward,
         kernel=_network.analytic(_neural_tangents.residual_kernel, activation, depth, deviations),
         d=d,
-    )
-
-
-def antisymmetric(network: Network) -> Network:
-    r"""Antisymmetric initialization (ASI): f(·; θ₀) ≡ 0 without changing the tangent kernel.
-
-    $f(x; (\theta, \theta')) = (g(x; \theta) - g(x; \theta'))/\sqrt{2}$ with θ' = θ at the start:
-    the gradients of the two halves have the same Gram matrix, each counted half (Zhang et al.
-    2020, "A type of generalization error induced by initialization in deep neural networks").
-
-    Args:
-      network: g.
-
-    Returns:
-      The network f, with twice the parameters and the width and kernel of g.
-
-    Example:
-      >>> import jax
-      >>> import jax.numpy as jnp
-      >>> from ntklib import networks
-      >>> network = networks.antisymmetric(networks.fully_connected(2, (4,), biases=True))
-      >>> params = network.init(jax.random.key(0))
-      >>> network.apply(params, jnp.eye(2)).tolist()
-      [0.0, 0.0]
-    """
-    if not isinstance(network, Network):
-        raise TypeError(
-            f"network must be a Network, got a {type(network).__name__}: put init, apply and "
-            "kernel of your own into one."
-        )
-    return _antisymmetric(network)
-
-
-@_network.made_by
-def _antisymmetric(network: Network) -> Network:
-    def init(key: Any) -> PyTree:
-        params = network.init(_arguments.key("key", key))
-        return {"plus": params, "minus": params}
-
-    def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
-        difference = network.apply(params["plus"], x) - network.apply(params["minus"], x)
-        return difference / math.sqrt(2)
-
-    def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
-        assert network.forward is not None  # noqa: S101  # see below
-        plus, minus = (network.forward(params[half], x, affine) for half in ("plus", "minus"))
-        return (plus - minus) / math.sqrt(2)
-
-    return Network(
-        name=f"{network.name}, antisymmetric",
-        width=network.width,
-        init=init,
-        apply=apply,
-        kernel=network.kernel,
-        forward=None if network.forward is None else forward,
     )
