@@ -31,7 +31,9 @@ def arc(rho: Array, m: Array) -> tuple[Array, Array]:
     steep = m < STEEP
     # Of both ways what is costly is taken once.
     cosine = jnp.sqrt(jnp.where(steep, m * (2 - m), (1 - rho) * (1 + rho)))
-    size = jnp.where(steep, m, rho * rho / (1 + cosine))
+    # XLA has a square root in the loop of what needs it only if that is one operation.
+    cosine = jnp.maximum(cosine, 0)
+    size = jnp.where(steep, m, 1 - cosine)
     phi = jnp.where(steep, cosine, rho) * (1 + size * _rest(size, STEEP, SMALL))
     return jnp.where(steep, jnp.where(rho < 0, phi - math.pi / 2, math.pi / 2 - phi), phi), cosine
 

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 FEW = 16
 """Dimensions up to which distances are sums of squared differences; beyond, matrix products."""
 
-CLOSE = 1 / 128
+CLOSE = 1 / 32
 """Where m is less, the rounding of a product would be felt, and differences are taken."""
 
-CHUNK = 64
+CHUNK = 16
 """Terms of an inner product that are added one by one; chunks are added in pairs."""
 
 
@@ -44,15 +44,19 @@ def separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
         (minus, plus), _ = jax.lax.scan(_more_dimensions, (nothing, nothing), parts)
         return jnp.minimum(minus, plus) / 2, jnp.where(minus <= plus, one, -one)
     cosine = _inner(x, y)
-    sign = jnp.where(cosine < 0, -one, one)
-    m = jnp.where(same, 0, 1 - jnp.abs(cosine))
-    close = (m < CLOSE) & ~same
+
+    def sign() -> Array:
+        return jnp.where(cosine < 0, -one, one)
+
+    def apart() -> Array:
+        return jnp.where(same, 0, 1 - jnp.abs(cosine))
 
     def by_differences() -> Array:
-        steps = x[:, None, :] - sign[:, :, None] * y[None]
-        return jnp.where(close, jnp.sum(steps * steps, axis=-1) / 2, m)
+        steps = x[:, None, :] - sign()[:, :, None] * y[None]
+        return jnp.where(close, jnp.sum(steps * steps, axis=-1) / 2, apart())
 
-    return jax.lax.cond(jnp.any(close), by_differences, lambda: m), sign
+    close = (jnp.abs(cosine) > 1 - CLOSE) & ~same
+    return jax.lax.cond(jnp.any(close), by_differences, apart), sign()
 
 
 @separation.defjvp

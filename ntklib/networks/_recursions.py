@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from ntklib.networks import _angles
+from ntklib.networks import _angles, _stacks
 from ntklib.networks._deviations import Deviations
 
 
@@ -19,15 +19,18 @@ class Layers(Protocol):
     """The recursion of an activation through the layers."""
 
     def profile(self, a: Float[Array, " n"]) -> PyTree:
-        """Returns what depends on one point, of |x|/√d: arrays of shape (n,) or (n, depth)."""
+        """Returns what depends on one point, of |x|/√d: arrays of shape (n,).
+
+        Of layers that aren't few they have shape (n, layers).
+        """
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """Returns the kernel, of 1 − |cos φ|, the sign of cos φ, and two points' profiles."""
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
-    ) -> tuple[Array, Array, Array, Array]:
-        """Returns the kernel and its derivatives by cos φ and by both a.
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
+    ) -> tuple[Array, ...]:
+        """Returns the kernel and its derivatives by cos φ, by one a and, where asked, by the other.
 
         Forward, so that nothing is kept for a way back through the layers.
 
@@ -37,7 +40,7 @@ class Layers(Protocol):
           p: profile of one point.
           q: of the other.
           p_dot: derivative of p by a.
-          q_dot: of q.
+          q_dot: of q, None where its a stays.
         """
 
 
@@ -71,8 +74,7 @@ class Relu:
             return total * math.sqrt(0.5), (weighted / total, bias / total, total)
 
         _, (e, f, totals) = jax.lax.scan(layer, a, length=self.depth + 1)
-        last, first, e, f = totals[-1], (e[0], f[0]), e[1:].T, f[1:].T
-        return last, last, (*first, e, f)
+        return totals[-1], totals[-1], (e[0], f[0], _stacks.by_layer((e[1:], f[1:])))
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """See `Layers`."""
@@ -80,31 +82,32 @@ class Relu:
         return left * right * self._relative(m, sign, row, column)
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
-    ) -> tuple[Array, Array, Array, Array]:
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
+    ) -> tuple[Array, ...]:
         """See `Layers`. Without biases lengths only scale the kernel."""
         if self.deviations.biases:
             return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
-        (left, *_), (_, right, _), (left_dot, *_), (_, right_dot, _) = p, q, p_dot, q_dot
+        (left, *_), (_, right, _), (left_dot, *_) = p, q, p_dot
         relative, slope = jax.jvp(lambda m: self._relative(m, sign, (), ()), (m,), (-sign,))
         both = left * right
-        by_a, by_b = left_dot * right * relative, left * right_dot * relative
-        return both * relative, both * slope, by_a, by_b
+        found = both * relative, both * slope, left_dot * right * relative
+        return found if q_dot is None else (*found, left * q_dot[1] * relative)
 
     def _relative(self, m: Array, sign: Array, row: Any, column: Any) -> Array:
         """Returns the kernel relative to both deviations, of the biases' e and f."""
-        layers: Any = None
+        shares: Any = [None] * self.depth if self.depth <= _stacks.SHALLOW else None
         if self.deviations.biases:
             m, sign = _with_bias(m, sign, row[:2], column[:2])
-            layers = row[2:], column[2:]
+            shares = _stacks.both(row[2], column[2])
 
         def layer(state: tuple[Array, ...], shares: Any, first: Any) -> tuple[Array, Array]:
             m, rest, tangent = state
             _, phi, excess = _angles.angle(m, rest)
             # What ReLU returns is at acute angles.
             obtuse = first & (sign < 0)
-            slope = jnp.where(obtuse, phi / math.pi, 1 - phi / math.pi)
-            m = jnp.maximum(jnp.where(obtuse, 1, m) - excess / math.pi, 0)
+            phi, excess = phi * (1 / math.pi), excess * (1 / math.pi)
+            slope = jnp.where(obtuse, phi, 1 - phi)
+            m = jnp.maximum(jnp.where(obtuse, 1, m) - excess, 0)
             if shares is not None:
                 (e, f), (e_, f_) = shares
                 m = ((e - e_) ** 2 + (f - f_) ** 2) / 2 + e * e_ * m
@@ -116,8 +119,8 @@ class Relu:
             return (m, _angles.rest(m), tangent), None
 
         start: tuple[Array, ...] = (m, _angles.rest(m), sign * (1 - m))
-        before, last = _split((layers, np.arange(self.depth) == 0))
-        return layer(_through(step, start, before), *last)[1]
+        before, last = _stacks.split(_stacks.both(shares, np.arange(self.depth) == 0))
+        return layer(_stacks.through(step, start, before), *last)[1]
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,10 @@ class Erf:
             return (rho, 1 - rho, new), factor
 
         if self.depth == 1:
-            return e, f, shares, jnp.zeros((len(a), 0), a.dtype)
+            return e, f, shares, []
         first: Any = e * e, f * f, jnp.zeros_like(a)
         _, factors = jax.lax.scan(layer, first, length=self.depth - 1)
-        return e, f, shares, factors.T
+        return e, f, shares, _stacks.by_layer(factors)
 
     def entries(self, m: Array, sign: Array, p: PyTree, q: PyTree) -> Array:
         """See `Layers`."""
@@ -195,44 +198,45 @@ class Erf:
 
         before = (jnp.zeros_like(m), jnp.zeros_like(m)) if self.residual else ()
         start = _angles.arc(rho, m), rho, rho, before
-        return layer(_through(step, start, (row, column)))[1]
+        return layer(_stacks.through(step, start, _stacks.both(row, column)))[1]
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: PyTree
-    ) -> tuple[Array, Array, Array, Array]:
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
+    ) -> tuple[Array, ...]:
         """See `Layers`."""
         return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
 
 
 def _slopes(
-    entries: Callable[..., Array], m: Array, sign: Array, *profiles: PyTree
-) -> tuple[Array, Array, Array, Array]:
-    """Returns what `Layers.slopes` does, in three directions at once, which share the layers."""
-    p, q, p_dot, q_dot = profiles
+    entries: Callable[..., Array],
+    m: Array,
+    sign: Array,
+    p: PyTree,
+    q: PyTree,
+    p_dot: PyTree,
+    q_dot: Any,
+) -> tuple[Array, ...]:
+    """Returns what `Layers.slopes` does, in all directions at once, which share the layers."""
+    moving: tuple[Any, ...] = (m, p)
+    given: tuple[Any, ...] = (-sign, p_dot)
+    if q_dot is not None:
+        moving, given = (*moving, q), (*given, q_dot)
     directions = [
         jax.tree.map(
-            lambda v, place=place: jnp.zeros((3, *v.shape), v.dtype).at[place].set(v), each
+            lambda v, place=place: jnp.zeros((len(given), *v.shape), v.dtype).at[place].set(v), each
         )
-        for place, each in enumerate((-sign, p_dot, q_dot))
+        for place, each in enumerate(given)
     ]
 
+    def value(m: Array, p: PyTree, q: PyTree = q) -> Array:
+        return entries(m, sign, p, q)
+
     def along(*direction: Any) -> tuple[Array, Array]:
-        return jax.jvp(lambda m, p, q: entries(m, sign, p, q), (m, p, q), direction)
+        found: tuple[Array, Array] = jax.jvp(value, moving, direction)
+        return found
 
-    gram, (by_cosine, by_a, by_b) = jax.vmap(along, out_axes=(None, 0))(*directions)
-    return gram, by_cosine, by_a, by_b
-
-
-def _through(step: Callable[..., Any], state: Any, layers: PyTree) -> Any:
-    """Returns the state after some layers; none is too few for a loop where jit is disabled."""
-    if len(jax.tree.leaves(layers)[0]) == 0:
-        return state
-    return jax.lax.scan(step, state, layers)[0]
-
-
-def _split(layers: PyTree) -> tuple[Any, Any]:
-    """Returns what belongs to all layers but the last, and what belongs to that."""
-    return jax.tree.map(lambda v: v[:-1], layers), jax.tree.map(lambda v: v[-1], layers)
+    gram, slopes = jax.vmap(along, out_axes=(None, 0))(*directions)
+    return gram, *slopes
 
 
 def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Array]:

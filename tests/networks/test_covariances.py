@@ -11,7 +11,7 @@ import pytest
 from cases import points
 
 from ntklib import kernels, networks
-from ntklib.networks import _neural_tangents
+from ntklib.networks import _network, _neural_tangents, _stacks
 
 EXACTNESS = 4e-16 / np.finfo(np.float64).eps
 """Relative to the diagonal, in units of ε a hidden layer, and as much for the two outer ones."""
@@ -97,6 +97,50 @@ def test_kernel_is_exact_where_points_coincide(
     network = networks.fully_connected(d, (1,) * depth, activation, biases=biases)
     x = close_points(d, norm, dtype)
     assert largest_error(network, (activation, depth, biases, False), x) < EXACTNESS
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [10, 17, 30, 100])
+@pytest.mark.parametrize("activation", ["erf", "relu"])
+def test_kernel_is_exact_at_angles_where_products_take_over(
+    activation: str, d: int, dtype: Any
+) -> None:
+    # An error of the cosine is one over the sine as large in the angle.
+    network = networks.fully_connected(d, (1,), activation)
+    for seed in range(4):
+        first, aside = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, 2)))[0].T
+        turned = [
+            sign * np.cos(phi) * first + np.sin(phi) * aside
+            for phi in np.linspace(0.1, 0.4, 12)
+            for sign in (1, -1)
+        ]
+        x = (np.sqrt(d) * np.stack([first, *turned])).astype(dtype)
+        assert largest_error(network, (activation, 1, 0.0, False), x) < EXACTNESS
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("kind", ["erf", "relu", "residual"])
+def test_few_and_many_layers_make_the_same_kernel_and_gradient(
+    kind: str, biases: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(x: jnp.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _network._built.cache_clear()
+        options: Any = {"bias_std": 0.7 if biases else None, "weight_std": 1.2}
+        if kind == "residual":
+            network = networks.residual(3, 1, 4, "erf", **options)
+        else:
+            network = networks.fully_connected(3, (1,) * 4, kind, **options)
+        weights = jnp.cos(jnp.arange(float(len(x)) ** 2)).reshape(len(x), -1)
+        slope = jax.grad(lambda x: jnp.sum(weights * kernels.analytic(network, x)))(x)
+        return np.asarray(kernels.analytic(network, x)), np.asarray(slope)
+
+    x = jnp.asarray(points(9))
+    answers = []
+    for shallow in (8, 1):
+        monkeypatch.setattr(_stacks, "SHALLOW", shallow)
+        answers.append(found(x))
+    for few, many in zip(*answers, strict=True):
+        np.testing.assert_allclose(few, many, rtol=1e-14, atol=1e-15)
 
 
 @pytest.mark.parametrize("biases", [False, True])
