@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, PyTree
 
 from ntklib.networks import _directions, _programs, _tiles
@@ -36,75 +37,68 @@ def gram(layers: Layers) -> _programs.Gram:
     def kernel(x1: Float[Array, "n D"], x2: Float[Array, "k D"], d: Any) -> Float[Array, "n k"]:
         if x1 is x2:
             return _among(layers, *_directions.polar(x1, d))
-        return _between(layers, len(x1), *_directions.polar(jnp.concatenate([x1, x2]), d))
+        return _between(layers, *_directions.polar(x1, d), *_directions.polar(x2, d))
 
     return _programs.shared(kernel)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _among(layers: Layers, unit: Array, a: Array) -> Float[Array, "n n"]:
-    return _tiles.among(_tile(layers), _points(layers, unit, a), SIDE)
+    return _tiles.among(functools.partial(_pairs, layers), _points(layers, unit, a), SIDE)
 
 
 @_among.defjvp
 def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
     # K is symmetric: its change is the one that the rows' points make, and that one turned.
     points = _points(layers, *primals)
-    half = _tiles.differentiable(functools.partial(_half, layers), (points, tangents), points, SIDE)
+    half = _change(layers, points, tangents, points)
     return _among(layers, *primals), half + half.T
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _between(layers: Layers, n: int, unit: Array, a: Array) -> Float[Array, "n k"]:
-    """Returns the kernel of the first n points and the others, which share what is compiled."""
-    return _tiles.between(_tile(layers), *_split(n, _points(layers, unit, a)), SIDE)
-
-
-@_between.defjvp
-def _between_jvp(layers: Layers, n: int, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    def kernel(unit: Array, a: Array) -> Float[Array, "n k"]:
-        points = _split(n, _points(layers, unit, a))
-        return _tiles.differentiable(_tile(layers), *points, SIDE)
-
-    return _between(layers, n, *primals), jax.jvp(kernel, primals, tangents)[1]
-
-
-def _split(n: int, points: PyTree) -> tuple[Any, Any]:
-    return jax.tree.map(lambda v: v[:n], points), jax.tree.map(lambda v: v[n:], points)
-
-
-def _points(layers: Layers, unit: Array, a: Array) -> PyTree:
-    """Returns unit vectors, numbers, lengths a, and the profiles with their slopes."""
-    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
-    return unit, jnp.arange(len(a)), a, *profile
-
-
-def _tile(layers: Layers) -> _tiles.Tile:
-    return functools.partial(_pairs, layers)
-
-
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _between(layers: Layers, unit: Array, a: Array, other: Array, b: Array) -> Float[Array, "n k"]:
+    first, second = _points(layers, unit, a), _points(layers, other, b, start=len(a))
+    return _tiles.between(functools.partial(_pairs, layers), first, second, SIDE)
+
+
+@functools.partial(_between.defjvp, symbolic_zeros=True)
+def _between_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    unit, a, other, b = primals
+    first, second = _points(layers, unit, a), _points(layers, other, b, start=len(a))
+    changes = []  # one at least, or JAX asks for none
+    if _moves(tangents[:2]):
+        changes.append(_change(layers, first, tangents[:2], second))
+    if _moves(tangents[2:]):
+        changes.append(_change(layers, second, tangents[2:], first).T)
+    return _between(layers, *primals), functools.reduce(jnp.add, changes)
+
+
+def _moves(tangents: Any) -> bool:
+    return not any(isinstance(each, SymbolicZero) for each in tangents)
+
+
+def _change(layers: Layers, moving: PyTree, tangents: Any, others: PyTree) -> Float[Array, "n k"]:
+    """Returns how the kernel changes with the rows' points."""
+    tile = functools.partial(_half, layers)
+    return _tiles.differentiable(tile, (moving, tangents), others, SIDE)
+
+
+def _points(layers: Layers, unit: Array, a: Array, start: int = 0) -> PyTree:
+    """Returns unit vectors, numbers, and the profiles with their slopes."""
+    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
+    return unit, jnp.arange(start, start + len(a)), *profile
+
+
 def _pairs(layers: Layers, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
     """Returns the kernel of a tile."""
-    (x, i, _, p, _), (y, j, _, q, _) = rows, columns
+    (x, i, p, _), (y, j, q, _) = rows, columns
     m, sign = _directions.separation(x, y, i[:, None] == j[None])
     return layers.entries(m, sign, _down(p), _across(q))
 
 
-@_pairs.defjvp
-def _pairs_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (x, i, _, p, p_dot), (y, j, _, q, q_dot) = primals
-    (x_dot, _, a_dot, *_), (y_dot, _, b_dot, *_) = tangents
-    m, sign = _directions.separation(x, y, i[:, None] == j[None])
-    (p, p_dot), (q, q_dot) = _down((p, p_dot)), _across((q, q_dot))
-    gram, by_cosine, by_a, by_b = layers.slopes(m, sign, p, q, p_dot, q_dot)
-    turn = x_dot @ y.T + x @ y_dot.T
-    return gram, by_cosine * turn + (by_a * a_dot[:, None] + by_b * b_dot[None])
-
-
 def _half(layers: Layers, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
     """Returns how a tile changes with the rows' points alone, whose tangents come along."""
-    ((x, i, _, p, p_dot), (x_dot, a_dot)), (y, j, _, q, _) = rows, columns
+    ((x, i, p, p_dot), (x_dot, a_dot)), (y, j, q, _) = rows, columns
     m, sign = _directions.separation(x, y, i[:, None] == j[None])
     _, by_cosine, by_a = layers.slopes(m, sign, _down(p), _across(q), _down(p_dot))
     return by_cosine * (x_dot @ y.T) + by_a * a_dot[:, None]

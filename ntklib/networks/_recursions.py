@@ -28,9 +28,9 @@ class Layers(Protocol):
         """Returns the kernel, of 1 − |cos φ|, the sign of cos φ, and two points' profiles."""
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
-    ) -> tuple[Array, ...]:
-        """Returns the kernel and its derivatives by cos φ, by one a and, where asked, by the other.
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree
+    ) -> tuple[Array, Array, Array]:
+        """Returns the kernel and its derivatives by cos φ and by one of both a.
 
         Forward, so that nothing is kept for a way back through the layers.
 
@@ -40,7 +40,6 @@ class Layers(Protocol):
           p: profile of one point.
           q: of the other.
           p_dot: derivative of p by a.
-          q_dot: of q, None where its a stays.
         """
 
 
@@ -82,16 +81,15 @@ class Relu:
         return left * right * self._relative(m, sign, row, column)
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
-    ) -> tuple[Array, ...]:
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree
+    ) -> tuple[Array, Array, Array]:
         """See `Layers`. Without biases lengths only scale the kernel."""
         if self.deviations.biases:
-            return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
+            return _slopes(self.entries, m, sign, p, q, p_dot)
         (left, *_), (_, right, _), (left_dot, *_) = p, q, p_dot
         relative, slope = jax.jvp(lambda m: self._relative(m, sign, (), ()), (m,), (-sign,))
         both = left * right
-        found = both * relative, both * slope, left_dot * right * relative
-        return found if q_dot is None else (*found, left * q_dot[1] * relative)
+        return both * relative, both * slope, left_dot * right * relative
 
     def _relative(self, m: Array, sign: Array, row: Any, column: Any) -> Array:
         """Returns the kernel relative to both deviations, of the biases' e and f."""
@@ -201,42 +199,29 @@ class Erf:
         return layer(_stacks.through(step, start, _stacks.both(row, column)))[1]
 
     def slopes(
-        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree, q_dot: Any = None
-    ) -> tuple[Array, ...]:
+        self, m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree
+    ) -> tuple[Array, Array, Array]:
         """See `Layers`."""
-        return _slopes(self.entries, m, sign, p, q, p_dot, q_dot)
+        return _slopes(self.entries, m, sign, p, q, p_dot)
 
 
 def _slopes(
-    entries: Callable[..., Array],
-    m: Array,
-    sign: Array,
-    p: PyTree,
-    q: PyTree,
-    p_dot: PyTree,
-    q_dot: Any,
-) -> tuple[Array, ...]:
-    """Returns what `Layers.slopes` does, in all directions at once, which share the layers."""
-    moving: tuple[Any, ...] = (m, p)
-    given: tuple[Any, ...] = (-sign, p_dot)
-    if q_dot is not None:
-        moving, given = (*moving, q), (*given, q_dot)
+    entries: Callable[..., Array], m: Array, sign: Array, p: PyTree, q: PyTree, p_dot: PyTree
+) -> tuple[Array, Array, Array]:
+    """Returns what `Layers.slopes` does, in both directions at once, which share the layers."""
     directions = [
         jax.tree.map(
-            lambda v, place=place: jnp.zeros((len(given), *v.shape), v.dtype).at[place].set(v), each
+            lambda v, place=place: jnp.zeros((2, *v.shape), v.dtype).at[place].set(v), each
         )
-        for place, each in enumerate(given)
+        for place, each in enumerate((-sign, p_dot))
     ]
 
-    def value(m: Array, p: PyTree, q: PyTree = q) -> Array:
-        return entries(m, sign, p, q)
-
     def along(*direction: Any) -> tuple[Array, Array]:
-        found: tuple[Array, Array] = jax.jvp(value, moving, direction)
+        found: tuple[Array, Array] = jax.jvp(lambda m, p: entries(m, sign, p, q), (m, p), direction)
         return found
 
-    gram, slopes = jax.vmap(along, out_axes=(None, 0))(*directions)
-    return gram, *slopes
+    gram, (by_cosine, by_a) = jax.vmap(along, out_axes=(None, 0))(*directions)
+    return gram, by_cosine, by_a
 
 
 def _with_bias(m: Array, sign: Array, row: Any, column: Any) -> tuple[Array, Array]:
