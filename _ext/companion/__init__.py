@@ -18,7 +18,8 @@
 - The data of each figure can be had as CSV, with what they were made by.
 - A reader can write a prediction down where a chapter asks for one, before looking.
 - MathJax is part of the site, so that pages open from a folder, without a network, and so is
-  plotly.js, on the pages that have a figure with a slider.
+  plotly.js, on the pages that have a figure with a slider. A page can do without MathJax, and the
+  fonts of symbols hold those that are shown.
 """
 
 import gc
@@ -46,7 +47,9 @@ def setup(app: "Sphinx") -> dict[str, int]:
         execution,
         figuredata,
         folding,
+        icons,
         livepage,
+        mathml,
         numbering,
         onefile,
         outcomes,
@@ -67,6 +70,7 @@ def setup(app: "Sphinx") -> dict[str, int]:
     app.add_config_value("companion_claims", {}, "env", dict)
     app.add_config_value("companion_scale", os.environ.get("NTKLIB_SCALE", ""), "env", str)
     app.add_config_value("companion_longest", [], "", list)
+    app.add_config_value("companion_mathml", [], "html", list)
     app.add_node(recorded.ClaimsTable)
     app.add_directive("claims", recorded.ClaimsDirective)
     app.add_node(recorded.ClaimsFigure)
@@ -120,9 +124,11 @@ def setup(app: "Sphinx") -> dict[str, int]:
     app.connect("doctree-resolved", codelinks.link_names, priority=900)
     app.connect("doctree-resolved", onefile.tell_anchors_apart, priority=950)
     app.connect("doctree-resolved", citations.fill_citations)
+    app.connect("doctree-resolved", mathml.write_formulas, priority=990)
     app.connect("builder-inited", site.lighten)
     app.connect("html-page-context", site.load_plotly)
     app.connect("html-page-context", site.load_brought)
+    app.connect("html-page-context", mathml.spare_mathjax)
     app.connect("html-page-context", figuredata.say_source)
     app.connect("html-page-context", accessibility.mend)
     app.add_js_file("scrolling.js", loading_method="defer")
@@ -132,6 +138,7 @@ def setup(app: "Sphinx") -> dict[str, int]:
     app.connect("html-page-context", accessibility.mend_contents, priority=900)
     app.connect("html-page-context", numbering.number_page, priority=900)
     app.connect("build-finished", site.copy_mathjax)
+    app.connect("build-finished", icons.keep_shown)
     app.connect("build-finished", site.copy_plotly)
     app.connect("build-finished", site.copy_brought)
     app.connect("build-finished", recorded.write_claims)

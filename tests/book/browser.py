@@ -163,8 +163,10 @@ AXE_OPTIONS = {
 }
 
 
-# Bytes of scripts, styles and fonts that a page loads by itself: half are MathJax.
-WEIGHT = 2_300_000
+# Bytes of scripts, styles and fonts that a page loads by itself: more than half are MathJax.
+WEIGHT = 2_050_000
+# Of everything that the first page loads.
+FIRST, FIRST_WEIGHT = "chapters/index.html", 1_000_000
 WEIGHED = (".js", ".css", ".woff", ".woff2")
 
 
@@ -178,14 +180,17 @@ class Noise:
 
     def weight(self) -> list[str]:
         """Says if all that the page has asked for so far is too much."""
-        files = (Path(unquote(urlsplit(url).path)) for url in self.asked)
+        files = {Path(unquote(urlsplit(url).path)) for url in self.asked}
+        first = any(file.as_posix().endswith(FIRST) for file in files)
         sizes = {
-            file: file.stat().st_size for file in files if file.suffix in WEIGHED and file.is_file()
+            file: file.stat().st_size
+            for file in files
+            if file.is_file() and (first or file.suffix in WEIGHED)
         }
-        if sum(sizes.values()) <= WEIGHT:
+        if sum(sizes.values()) <= (FIRST_WEIGHT if first else WEIGHT):
             return []
         largest = max(sizes, key=sizes.__getitem__)
-        what = f"{sum(sizes.values()) / 1e6:.1f} MB of scripts, styles and fonts"
+        what = f"{sum(sizes.values()) / 1e6:.1f} MB"
         when = f"before the reader does anything, most for {largest.name}"
         return [f"it loads {what} {when}; let some of it wait."]
 

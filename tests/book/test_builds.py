@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from books import CLAIM, STAMP, Book, record
+from fontTools.ttLib import TTFont
 
 pytestmark = pytest.mark.book
 
@@ -57,6 +58,23 @@ def test_formulas_need_no_other_server(built: Book) -> None:
     assert list(fonts.glob("*.woff"))
     assert r"\(\sigma_k\)" in page
     assert r"\begin{align*}" in page
+
+
+def test_fonts_of_symbols_have_those_that_pages_show(built: Book) -> None:
+    static = built.site / "_static"
+    fonts = sorted(static.rglob("*.woff2"))
+    assert len(fonts) == 3
+    assert sum(path.stat().st_size for path in fonts) < 20_000
+    held: set[int] = set()
+    for path in fonts:
+        held |= (TTFont(path).getBestCmap() or {}).keys()
+    (styles,) = static.rglob("pydata-sphinx-theme.css")
+    named = r"(?:^|[},])\.(fa-[\w-]+):before(?:,[^{]*)?\{content:\"\\(\w+)"
+    codes = dict(re.findall(named, styles.read_text()))
+    page = built.html("chapters/page")
+    names = set(re.findall(r"\bfa-[\w-]+", page)) & codes.keys()
+    assert {"fa-magnifying-glass", "fa-download"} <= names
+    assert {int(codes[name], 16) for name in names} <= held
 
 
 def test_pages_load_nothing_from_other_servers(built: Book) -> None:

@@ -207,6 +207,11 @@ def test_book_of_the_executed_chapters(site: Path) -> None:
     pages = {path.stem for path in (site / "chapters").glob("*.html")}
     assert pages >= {path.stem for path in NOTEBOOKS} | {"index", "notation", "bibliography"}
     assert markup.links(site) == []
+    # The first page is light: browsers draw its formulas.
+    first = (site / "chapters" / "index.html").read_text()
+    assert "mathjax" not in first.lower()
+    assert r"\(" not in first
+    assert "<msub><mi>σ</mi><mi>i</mi></msub>" in first
 
 
 @pytest.mark.browser
