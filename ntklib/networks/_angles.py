@@ -31,7 +31,7 @@ def arc(rho: Array, m: Array) -> tuple[Array, Array]:
     steep = m < STEEP
     # Of both ways what is costly is taken once.
     cosine = jnp.sqrt(jnp.where(steep, m * (2 - m), (1 - rho) * (1 + rho)))
-    # XLA has a square root in the loop of what needs it only if that is one operation.
+    # Without this XLA splits three layers at their square roots, into 11 loops in place of 5.
     cosine = jnp.maximum(cosine, 0)
     size = jnp.where(steep, m, 1 - cosine)
     phi = jnp.where(steep, cosine, rho) * (1 + size * _rest(size, STEEP, SMALL))
