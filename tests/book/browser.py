@@ -154,6 +154,20 @@ FEWER_TOKENS = """() => {
     code.replaceWith(copy);
   }
 }"""
+# A box that scrolls says so until its end is in sight.
+SIGNS = """async () => {
+  const found = [];
+  const say = (box, how) => found.push([box.className || box.tagName, how]);
+  for (const box of document.querySelectorAll(".scrolls")) {
+    if (!box.classList.contains("goes-on")) say(box, "doesn't show it");
+    const before = box.scrollLeft;
+    box.scrollLeft = box.scrollWidth;
+    await new Promise((done) => setTimeout(done, 50));
+    if (box.classList.contains("goes-on")) say(box, "seems to go on at its end");
+    box.scrollLeft = before;
+  }
+  return found;
+}"""
 # Older versions of axe leave out what they call experimental; newer ones have the rule below.
 AXE_OPTIONS = {
     "resultTypes": ["violations"],
@@ -271,6 +285,12 @@ def images(page: Page) -> list[str]:
 def width(page: Page) -> list[str]:
     """Returns what is wider than the window, for a page that was opened on a phone."""
     return list(page.evaluate(WIDTH))
+
+
+def signs(page: Page) -> list[str]:
+    """Returns boxes that scroll sideways and don't show it, or still do at their end."""
+    found = list(page.evaluate(SIGNS))
+    return [f"{what} scrolls sideways and {how}; look at scrolling.js." for what, how in found]
 
 
 def code(page: Page) -> list[str]:
@@ -402,7 +422,7 @@ def look(browser: Browser, site: Path, path: Path, *, inspect: bool) -> list[str
             page.evaluate(READY)
             found = noise.weight()
             page.mouse.move(1, 1)  # figures wait for a sign of the reader
-            found += [*drawings(page), *formulas(page), *images(page), *width(page)]
+            found += [*drawings(page), *formulas(page), *images(page), *width(page), *signs(page)]
             if inspect:
                 found += accessibility(page, "on a phone")
             page.set_viewport_size(DESKTOP)

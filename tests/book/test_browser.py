@@ -65,6 +65,11 @@ FAULTS = {
         '<div id="cut" style="overflow:hidden"><div style="width:900px">x</div></div><p>',
         "a box cuts off what is in it; let it scroll: div#cut.",
     ),
+    "scrolling without a sign": (
+        "<p>By ",
+        '<p class="scrolls">x</p><p>By ',
+        "scrolls sideways and doesn't show it",
+    ),
     "faint text": (
         "<p>Prove it again.",
         '<p style="color:#bbb">Faint. ',
