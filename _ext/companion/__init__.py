@@ -131,7 +131,6 @@ def setup(app: "Sphinx") -> dict[str, int]:
     app.connect("html-page-context", mathml.spare_mathjax)
     app.connect("html-page-context", figuredata.say_source)
     app.connect("html-page-context", accessibility.mend)
-    app.add_js_file("scrolling.js", loading_method="defer")
     # After the theme has made its buttons.
     app.connect("html-page-context", repository.point_colab, priority=900)
     app.connect("html-page-context", doors.open_doors, priority=900)

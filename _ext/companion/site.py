@@ -32,6 +32,17 @@ DRAWING = re.compile(
     r'^[ \t]*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>\n', re.MULTILINE
 )
 """The theme's symbols are in its fonts; this draws them once more."""
+LOADED = r"""[ \t]*<(?:script|link)[^>]*[/"]_static/(?:{})(?:\?[^">]*)?"[^>]*>(?:</script>)?\n"""
+CLASSES = r'class="(?:[^"]* )?(?:{})[ "]'
+SPARED = {
+    r"clipboard\.min\.js|copybutton\.(?:js|css)|pygments\.css": "highlight",
+    r"togglebutton\.(?:js|css)": "admonition|toggle",
+    r"design-tabs\.js": "sd-tab-set",
+    r"mystnb\.\w+\.css": "cell",
+    r"proof\.css": "proof",
+    r"exercise\.css": "exercise|solution",
+}
+"""What extensions have every page load, by the classes of what on a page needs it."""
 HERE = Path(__file__).parent
 BROUGHT = {
     "data-ntklib-live": (
@@ -65,7 +76,7 @@ def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
 
 
 def lighten(app: Sphinx) -> None:
-    """Has pages load none of the theme's scripts that they have no use for."""
+    """Has pages load no scripts and styles that they have no use for."""
     if app.builder.format != "html":
         return
     templates = app.builder.templates
@@ -73,6 +84,9 @@ def lighten(app: Sphinx) -> None:
 
     def lighter(template: str, context: dict[str, Any]) -> str:
         page = DRAWING.sub("", render(template, context))
+        for names, need in SPARED.items():
+            if not re.search(CLASSES.format(need), page):
+                page = re.sub(LOADED.format(names), "", page)
         return page if context.get("pagename") == "search" else SEARCHING.sub("", page)
 
     templates.render = lighter

@@ -77,6 +77,30 @@ def test_fonts_of_symbols_have_those_that_pages_show(built: Book) -> None:
     assert {int(codes[name], 16) for name in names} <= held
 
 
+def test_pages_load_each_script_and_style_once_and_if_they_need_it(built: Book) -> None:
+    needed = {
+        "copybutton.js": "highlight",
+        "togglebutton.js": "admonition",
+        "design-tabs.js": "sd-tab-set",
+        "proof.css": "proof",
+        "exercise.css": "exercise",
+    }
+    for name in ("page", "claims"):
+        page = built.html(f"chapters/{name}")
+        tags = re.findall(r"<(?:script|link) [^>]*>", page)
+        files = [
+            found[1]
+            for tag in tags
+            if "preload" not in tag and (found := re.search(r'"[^"?]*_static/([^"?]*)', tag))
+        ]
+        assert sorted(files) == sorted(set(files))
+        for file, kind in needed.items():
+            used = re.search(rf'class="(?:[^"]* )?{kind}[ "]', page)
+            assert (file in files) == bool(used), file
+    assert "mystnb" in built.html("chapters/page")
+    assert "mystnb" not in built.html("search")
+
+
 def test_pages_load_nothing_from_other_servers(built: Book) -> None:
     pages = sorted((built.folder / "_build" / "html").rglob("*.html"))
     assert len(pages) >= 3
