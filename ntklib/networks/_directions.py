@@ -13,7 +13,8 @@ CLOSE = 1 / 32
 """Where m is less, the rounding of a product would be felt, and differences are taken."""
 
 CHUNK = 16
-"""Terms of an inner product that are added one by one; chunks are added in pairs."""
+"""Least terms of an inner product that are added one by one; chunks are added in pairs. Of unit
+vectors √d terms round as much, whatever the dimension d."""
 
 
 def polar(x: Float[Array, "n D"], d: Any) -> tuple[Float[Array, "n D"], Float[Array, " n"]]:
@@ -75,9 +76,11 @@ def _more_dimensions(squares: tuple[Array, Array], parts: Any) -> tuple[Any, Non
 
 
 def _inner(x: Float[Array, "n d"], y: Float[Array, "k d"]) -> Float[Array, "n k"]:
+    d = x.shape[1]
+    chunk = max(CHUNK, 2 ** (d.bit_length() // 2))
     parts = [
-        jnp.matmul(x[:, i : i + CHUNK], y[:, i : i + CHUNK].T, precision="highest")
-        for i in range(0, x.shape[1], CHUNK)
+        jnp.matmul(x[:, i : i + chunk], y[:, i : i + chunk].T, precision="highest")
+        for i in range(0, d, chunk)
     ]
     while len(parts) > 1:
         pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]

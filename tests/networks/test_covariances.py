@@ -106,7 +106,7 @@ def test_kernel_is_exact_where_points_coincide(
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("d", [10, 17, 30, 100])
+@pytest.mark.parametrize("d", [10, 17, 30, 100, 1000])
 @pytest.mark.parametrize("activation", ["erf", "relu"])
 def test_kernel_is_exact_at_angles_where_products_take_over(
     activation: str, d: int, dtype: Any
