@@ -133,7 +133,10 @@ def _long_flow(name: str, n: int, horizon: int, reach: Reach, peer_horizon: int 
 
 def _analytic(activation: str, precision: str, ratio: float, allowed: float) -> Job:
     name = f"analytic-{activation}" + ("" if precision == "float64" else f"-{precision}")
-    limit = "some 40 operations an entry and layer, half of them a polynomial, 32 bytes at once"
+    limit = (
+        "some 40 operations an entry and layer, half of them a polynomial; after the other side's "
+        "turn a second core joins late: in a row, calls take two thirds of this"
+    )
     return Job(
         name=name,
         inputs="benchmarks.inputs:points",
@@ -155,7 +158,7 @@ def _analytic(activation: str, precision: str, ratio: float, allowed: float) -> 
 
 def _analytic_gradient(activation: str) -> Job:
     name = f"analytic-{activation}-gradient"
-    ways = {"erf": "three derivatives go", "relu": "a derivative goes"}[activation]
+    ways = {"erf": "two derivatives go", "relu": "a derivative goes"}[activation]
     limit = f"{ways} through the layers beside each entry, of whose matrix no half is given"
     return Job(
         name=name,
