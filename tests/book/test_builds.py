@@ -99,6 +99,7 @@ def test_pages_load_each_script_and_style_once_and_if_they_need_it(built: Book) 
             assert (file in files) == bool(used), file
     assert "mystnb" in built.html("chapters/page")
     assert "mystnb" not in built.html("search")
+    assert "mathjax" not in built.html("search").lower()
 
 
 def test_pages_load_nothing_from_other_servers(built: Book) -> None:
