@@ -1,13 +1,13 @@
 // A box that scrolls sideways can be reached with the Tab key as long as there is more to see, so
-// that the arrow keys scroll it. The theme sees to boxes of code, outputs and tables. Until the last
-// of it is in sight, its right edge fades, which tells a reader without scroll bars.
+// that the arrow keys scroll it. The theme sees to boxes of code, outputs and tables. Until its end
+// is in sight a class says so, for a sign to readers without scroll bars (companion.css).
 (function () {
   "use strict";
 
   const SLACK = 12;  // pixels by which letters stand out of a box that holds all of a formula
   const BOXES = "span.math, div.math, div.math mjx-container, .bd-article figure:has(> img)";
 
-  function fade(box) {
+  function tell(box) {
     const end = box.scrollLeft + box.clientWidth >= box.scrollWidth - SLACK;
     box.classList.toggle("goes-on", box.classList.contains("scrolls") && !end);
   }
@@ -17,8 +17,8 @@
       const wide = box.scrollWidth > box.clientWidth + SLACK;
       box.classList.toggle("scrolls", wide);
       if (wide) { box.tabIndex = 0; } else { box.removeAttribute("tabindex"); }
-      box.onscroll = wide ? () => fade(box) : null;
-      fade(box);
+      box.onscroll = wide ? () => tell(box) : null;
+      tell(box);
     }
   }
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _meter, _problem, _steps
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 
 MESSAGES = 100
@@ -119,7 +119,7 @@ def gradient_descent(
     count = _parameters.draw_count(params) if draws else 1
     wanted = _steps.increasing(steps)
     start = params if draws else jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
-    outputs = functools.partial(_door.one_or_several, network, start)
+    outputs = functools.partial(_outputs.one_or_several, network, start)
     problem = _problem.posed(
         target, measure, sample, dtype, outputs=outputs, count=count, draws=draws
     )

@@ -11,7 +11,7 @@ from ntklib import _arguments, _checks, _device
 from ntklib.dynamics import _decay, _meter
 from ntklib.dynamics._flows import Trajectory, gradient_flow
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _parameters
+from ntklib.networks import Network, _door, _outputs, _parameters
 from ntklib.networks._network import Kernel, Target
 
 NOISE = 2**31 - 1
@@ -75,7 +75,7 @@ def network_flows(
     sample = None if n is None else _samples(measure, sample_keys, n)
     several: tuple[int, ...] = ()
     if _checks.not_negative("noise", noise):
-        several = _door.outputs_of(network, _parameters.draw(params, 0), measure.nodes)
+        several = _outputs.outputs_of(network, _parameters.draw(params, 0), measure.nodes)
     flows = gradient_flow(
         network, params, target, measure, times, sample=sample,
         noise=_noise(noise, sample_keys, n, several), draws=True, **options,

@@ -15,7 +15,7 @@ from ntklib.dynamics import _exponential, _failure, _meter, _problem, _runge_kut
 from ntklib.dynamics._solver import Integrals, Model, Solver
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 
 JACOBIAN = 2**31
@@ -108,7 +108,7 @@ def solve(
     _problem.known_at_nodes(target, sample)
     problem = _problem.posed(
         target, measure, sample, dtype,
-        outputs=functools.partial(_door.one_or_several, network, start),
+        outputs=functools.partial(_outputs.one_or_several, network, start),
         count=count, draws=draws, looked_at=True,
     )  # fmt: skip
     problem = _problem.with_noise(problem, noise, sample, draws=draws)

@@ -11,7 +11,7 @@ from ntklib import _arguments, _checks, _progress, _shown
 from ntklib.dynamics._flows import Trajectory
 from ntklib.kernels import DEFAULT_BUDGET, empirical
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _parameters
+from ntklib.networks import Network, _door, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 
 
@@ -95,7 +95,7 @@ def kernels_along(
     params = jax.tree.map(
         lambda leaf: leaf.reshape(-1, *leaf.shape[len(axes) :]), trajectory.params
     )
-    _door.one_output(network, _parameters.draw(params, 0), measure.nodes)
+    _outputs.one_output(network, _parameters.draw(params, 0), measure.nodes)
     found, first = [], np.empty(0)
     with _progress.display("kernels", math.prod(axes), shown=shown) as bar:
         for index in range(math.prod(axes)):

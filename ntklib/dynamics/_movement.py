@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib.dynamics import _problem
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 
 
@@ -47,7 +47,7 @@ def losses(
     """
     dtype, count = _parameters.dtype_of(params), _parameters.draw_count(params)
     start = _parameters.draw(params, 0)
-    outputs = functools.partial(_door.one_or_several, network, start)
+    outputs = functools.partial(_outputs.one_or_several, network, start)
     problem = _problem.posed(target, measure, sample, dtype, outputs=outputs, count=count)
     apply, _ = _network.functions(network)
     return _losses(params, problem.points, problem.labels, problem.weights, apply=apply)

@@ -27,7 +27,7 @@ from ntklib import _arguments, _checks
 from ntklib.dynamics import _flows
 from ntklib.dynamics._adjustable import adjustable, narrowed
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Target
 
 __all__ = ["adjustable", "cut", "flows", "narrowed"]
@@ -149,7 +149,7 @@ def flows(
     if n is not None and size % _checks.whole_number("n", n, least=1):
         raise ValueError(f"n must divide the {size} points of the program, got {n}.")
     neuron_keys, point_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
-    pool = _door.network_of(network, widest)
+    pool = _outputs.network_of(network, widest)
     _network.require_ntk_scaling(pool)
     theta_0 = cut(_parameters.starts(pool, neuron_keys), m)
     copies = widest // m

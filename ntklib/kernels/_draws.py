@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ntklib import _arguments, _checks, _device
 from ntklib.kernels import _gram, _routes
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Apply
 
 
@@ -83,7 +83,7 @@ def initial_kernels(
     keys = jax.random.split(key, count)
     first = init(keys[0])
     _parameters.dtype_of(first, mixed=True)
-    _door.one_output(network, first, points)
+    _outputs.one_output(network, first, points)
     shown = tqdm(keys, desc="initial kernels", delay=2)
     # θ₀ isn't drawn in the compiled function: drawing is what takes long to compile, and this way
     # layers of one shape are compiled once for all networks.
@@ -129,7 +129,7 @@ def tangents(
         "params' leading axis", _parameters.draw_count(params), "the points", points.shape[0]
     )
     apply, forward = _network.functions(network)
-    _door.one_number_a_point(network, params, points[0], "the points of a draw")
+    _outputs.one_number_a_point(network, params, points[0], "the points of a draw")
     return _gradients(
         (params, points),
         apply=apply,

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 from ntklib import _checks
 from ntklib.kernels import _routes
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _door, _network, _outputs, _parameters
 from ntklib.networks._network import Apply
 
 DEFAULT_BUDGET = 2**30
@@ -115,7 +115,7 @@ def empirical(
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, forward = _network.functions(network)
     _parameters.dtype_of(params, mixed=True)
-    shape = _door.outputs_of(network, params, first)
+    shape = _outputs.outputs_of(network, params, first)
     route = _routes.choose(apply, forward, params, sets, math.prod(shape), method, budget)
     gram = route.gram(sets)
     return jnp.asarray(gram.transpose(0, 2, 1, 3) if shape else gram[:, 0, :, 0])

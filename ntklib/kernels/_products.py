@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
 from ntklib.kernels import _costs, _gram, _routes
-from ntklib.networks import _door, _network, _parameters
+from ntklib.networks import _door, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Kernel, Network
 
 
@@ -51,7 +51,7 @@ def tangent_products(
     budget = _checks.whole_number("memory_budget", memory_budget, least=1)
     apply, _ = _network.functions(network)
     _parameters.dtype_of(params, mixed=True)
-    _door.one_output(network, params, points)
+    _outputs.one_output(network, params, points)
     return _by_chunks(apply, params, points, budget)
 
 

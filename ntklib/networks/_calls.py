@@ -7,6 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+TURN = (1, 1, 0, 1)
+"""Places of points in a second batch, which lacks some and repeats others."""
+
 
 def changes(values: Any, again: Any, turn: np.ndarray) -> np.ndarray:
     """Returns which rows of a second batch differ from those of the first by more than rounding.

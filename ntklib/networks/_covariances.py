@@ -74,7 +74,8 @@ def _between_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Ar
 
 
 def _moves(tangents: Any) -> bool:
-    return not any(isinstance(each, SymbolicZero) for each in tangents)
+    """Returns whether points move: their directions and lengths do so together."""
+    return not all(isinstance(each, SymbolicZero) for each in tangents)
 
 
 def _change(layers: Layers, moving: PyTree, tangents: Any, others: PyTree) -> Float[Array, "n k"]:

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _door, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 
 SIDE_BY_SIDE = 256
@@ -62,7 +62,7 @@ def images(
         points = _checks.real_array("sample", sample, "b n d")
         _checks.same_length("sample", points.shape[0], "the leading axis of params", draws)
         shares = -_door.values_of(target, points, alone=False) / points.shape[1]
-    _door.one_number_a_point(network, params, nodes, "the nodes")
+    _outputs.one_number_a_point(network, params, nodes, "the nodes")
     found = _images(params, points, shares, nodes, apply=apply, shared=sample is None)
     return _checks.real_array("T_n⁰ r₀", found)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from ntklib import _arguments, _checks, dynamics, kernels
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door
+from ntklib.networks import Network, _door, _outputs
 from ntklib.networks._network import Target
 from ntklib.spectrum import nystrom
 from ntklib.theory import _requirements
@@ -93,7 +93,7 @@ def plan(
     """
     share, level = _checks.fraction("share", share), _checks.fraction("level", level)
     key, draws = _arguments.key("key", key), _checks.whole_number("draws", draws, least=2)
-    wide = _door.network_of(network, pilot[0])
+    wide = _outputs.network_of(network, pilot[0])
     system = nystrom(kernels.analytic(wide, measure.nodes), measure)
     labels = _door.values_of(target, measure.nodes)
     k = leading_modes(system, labels, epsilon) if modes is None else modes

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ntklib import _checks, kernels
 from ntklib.dynamics import Trajectory, ideal_flow
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _door, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Kernel, Target
 from ntklib.spectrum import Eigensystem
 from ntklib.theory._panels import Panels, damped_integrals, panels
@@ -149,7 +149,7 @@ def split(
     params = _on_panels(flow, panels)
     start = _parameters.draw(params, 0)
     first = kernels.empirical(network, start, nodes, points, memory_budget=memory_budget)
-    _door.one_number_a_point(network, params, nodes, "the nodes")
+    _outputs.one_number_a_point(network, params, nodes, "the nodes")
     wanted = _door.values_of(target, nodes, alone=sample is not None)
     labels = _door.values_of(target, points, alone=False)
     apply, _ = _network.functions(network)

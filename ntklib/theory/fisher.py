@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PyTree
 from ntklib import _checks
 from ntklib.dynamics import _problem
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _network, _parameters
+from ntklib.networks import Network, _network, _outputs, _parameters
 from ntklib.networks._network import Apply, Target
 from ntklib.spectrum import _krylov
 
@@ -72,7 +72,7 @@ def sharpness(
     if dtype != jnp.float64:
         raise TypeError(f"params must be float64 for a spectrum, got {dtype}: convert them.")
     problem = _problem.posed(target, measure, sample, dtype, count=count)
-    _door.one_number_a_point(network, params, problem.points[0], "the points of a θ")
+    _outputs.one_number_a_point(network, params, problem.points[0], "the points of a θ")
     p = sum(leaf[0].size for leaf in jax.tree.leaves(params))
     if p < 2:
         raise ValueError("params must hold at least two numbers: differentiate one twice yourself.")

@@ -29,7 +29,7 @@ from ntklib import _arguments, _checks
 from ntklib.dynamics import pools
 from ntklib.kernels import tangent_kernels
 from ntklib.measures import Measure
-from ntklib.networks import Network, _door, _parameters
+from ntklib.networks import Network, _door, _outputs, _parameters
 from ntklib.theory import _start_law
 from ntklib.theory._images import images
 from ntklib.theory._start_law import StartLaw
@@ -155,7 +155,7 @@ def neuron_law(
     count = _checks.whole_number("neurons", neurons, least=2)
     start = _checks.real_array("initial", initial, "q")
     _checks.at_nodes("initial", start, measure.weights)
-    key, single = _arguments.key("key", key), _door.network_of(network, 1)
+    key, single = _arguments.key("key", key), _outputs.network_of(network, 1)
     limit = _door.gram_of(single.kernel, measure.nodes, measure.nodes)
     blocks = [min(BLOCK, count - first) for first in range(0, count, BLOCK)]
     found = [
@@ -171,7 +171,7 @@ def _of_neurons(
     measure: Measure, key: Any, count: int,
 ) -> list[np.ndarray]:  # fmt: skip
     """Returns a and c of each neuron, the mean over its outgoing weight."""
-    drawn = _parameters.starts(_door.network_of(network, count), key[None])
+    drawn = _parameters.starts(_outputs.network_of(network, count), key[None])
     if not (isinstance(drawn, list) and len(drawn) == 2):
         raise ValueError(
             "network must be m ↦ networks.fully_connected(d, (m,), …), with one hidden layer and "
