@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xla
 from cases import points
 from grams import chosen, everyone, gram_of_jacobian, least_budget
 from refusals import refused
@@ -51,7 +50,7 @@ def held_at_most(route: Any, x: Any) -> int:
     chunk = jax.ShapeDtypeStruct((route.plan.chunk, *x.shape[1:]), x.dtype)
     memory = (
         route.compute.func.lower(*route.compute.args, chunk, **route.compute.keywords)
-        .compile(compiler_options={"xla_backend_optimization_level": 2, **xla.AS_BY_DEFAULT})
+        .compile()
         .memory_analysis()
     )
     compiled = memory.temp_size_in_bytes + memory.output_size_in_bytes

@@ -31,11 +31,14 @@ def moments(activation: str, c: Any, s: Any, r: Any) -> tuple[Any, Any]:
 
 
 def exact(
-    activation: str, depth: int, bias: float, residual: bool, x: Any, y: Any, weight: float = 1.0
+    activation: str, depth: int, bias: float, residual: bool, dots: Any, weight: float = 1.0
 ) -> Any:
-    """The kernel of two points, by the recursion, for biases and weights of these deviations."""
+    """The kernel of two points, by the recursion, for biases and weights of these deviations.
+
+    It depends on the points x and y by x·x/d, y·y/d and x·y/d alone.
+    """
     w, b = mp.mpf(weight) ** 2, mp.mpf(bias) ** 2
-    s, r, c = (mp.fdot(p, q) / len(x) for p, q in ((x, x), (y, y), (x, y)))
+    s, r, c = dots
     tangent = mp.mpf(0)
     for layer in range(depth):
         s_in, r_in, c_in = w * s + b, w * r + b, w * c + b
@@ -64,9 +67,11 @@ def largest_error(
     # The squares of variances of 10³⁰⁰ and 1 are told apart.
     with mp.workdps(700 if np.abs(x).max() > 1e10 and form[0] == "erf" else 50):
         rows = [[mp.mpf(float(value)) for value in row] for row in x]
-        diagonal = [exact(*form, row, row, weight) for row in rows]
+        own = [mp.fdot(row, row) / len(row) for row in rows]
+        beside = [mp.fdot(rows[0], row) / len(row) for row in rows]
+        diagonal = [exact(*form, (s, s, s), weight) for s in own]
         errors = [
-            abs(mp.mpf(float(gram[0, j])) - exact(*form, rows[0], rows[j], weight))
+            abs(mp.mpf(float(gram[0, j])) - exact(*form, (own[0], own[j], beside[j]), weight))
             / mp.sqrt(diagonal[0] * diagonal[j])
             for j in range(len(x))
         ]
@@ -179,8 +184,12 @@ def test_gradient_is_that_of_the_recursion(activation: str, biases: bool) -> Non
     network = networks.fully_connected(3, (1, 1, 1), activation, biases=biases)
     x, y = points(2)
 
+    other = [mp.mpf(float(value)) for value in y]
+
     def kernel(point: Any) -> Any:
-        return exact(activation, 3, biases, False, list(point), [mp.mpf(float(v)) for v in y])
+        pairs = ((point, point), (other, other), (point, other))
+        dots = [mp.fdot(p, q) / len(p) for p, q in pairs]
+        return exact(activation, 3, biases, False, dots)
 
     slope = jax.grad(lambda x: network.kernel(x[None], jnp.asarray(y)[None])[0, 0])(jnp.asarray(x))
     with mp.workdps(40):
@@ -259,7 +268,7 @@ def test_second_derivatives_are_differences_of_the_first(
     def kernel(x: Any) -> Any:
         return jnp.sum(jnp.asarray([1.0, -2.0, 0.5]) * network.kernel(x[None], others)[0])
 
-    slope, step = jax.grad(kernel), 1e-5
+    slope, step = jax.jit(jax.grad(kernel)), 1e-5
     expected = [(slope(x + step * e) - slope(x - step * e)) / (2 * step) for e in jnp.eye(3)]
     for second in (jax.jacfwd(slope), jax.jacrev(slope), jax.jacfwd(jax.jacfwd(kernel))):
         np.testing.assert_allclose(second(x), jnp.stack(expected), atol=1e-8)

@@ -5,7 +5,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-import xla
 
 from ntklib import networks, studies
 from ntklib.dynamics import _ensembles, _integrator
@@ -24,7 +23,7 @@ def of(*shape: int, dtype: Any = None) -> jax.ShapeDtypeStruct:
 
 def total(lowered: Any) -> int:
     """Bytes that a compiled function has at once, with its arguments."""
-    found = lowered.compile(compiler_options=xla.AS_BY_DEFAULT).memory_analysis()
+    found = lowered.compile().memory_analysis()
     parts = (found.argument_size_in_bytes, found.output_size_in_bytes, found.temp_size_in_bytes)
     assert min(parts) > 0
     return sum(parts)
