@@ -136,6 +136,8 @@ def layered(
 ) -> Network:
     """Makes a network on ℝᵈ of a forward function of layers that aren't shared."""
 
+    # Called by itself it is one program, not one for each of its operations.
+    @functools.partial(jax.jit, inline=True)
     def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
         return forward(params, x, _layers.affine)
 

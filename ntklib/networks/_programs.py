@@ -16,14 +16,16 @@ from ntklib.networks import _calls
 
 Gram = Callable[[Float[Array, "n d"], Float[Array, "k d"]], Float[Array, "n k"]]
 
-POINTS = (16, 64, 256, 1024, 4096)
-"""Numbers that points are brought to, the next larger one."""
+POINTS = (64, 256, 1024, 4096)
+"""Numbers that points are brought to, the next larger one. Below 64 calling takes longer than
+computing."""
 
-ENTRIES = 2**16
+ENTRIES = 2**18
 """Of the largest matrix that is computed in such a size: some milliseconds."""
 
-DIMENSIONS = (4, 16)
-"""Dimensions that points of few dimensions are brought to: up to there distances are sums."""
+DIMENSIONS = 16
+"""Dimensions that points of fewer are brought to: up to there distances are sums, a small part of
+the kernel."""
 
 
 def compiled(gram: Gram) -> Gram:
@@ -56,16 +58,16 @@ def _few(*points: Any) -> bool:
     """Returns whether points are few, and numbers that may pass through the host."""
     if _calls.traced(*points) or any(getattr(x, "committed", False) for x in points):
         return False
-    if not all(0 < n <= POINTS[-1] and 0 < d <= DIMENSIONS[-1] for n, d in map(np.shape, points)):
+    if not all(0 < n <= POINTS[-1] and 0 < d <= DIMENSIONS for n, d in map(np.shape, points)):
         return False
-    return math.prod(_next(POINTS, len(x)) for x in points) <= ENTRIES
+    return math.prod(_next(len(x)) for x in points) <= ENTRIES
 
 
 def _padded(x: Float[Array, "n d"]) -> Float[Array, "N D"]:
-    n, d = (_next(sizes, size) for sizes, size in zip((POINTS, DIMENSIONS), x.shape, strict=True))
-    zeros = np.pad(np.asarray(x), ((0, 0), (0, d - x.shape[1])))
-    return jax.device_put(np.pad(zeros, ((0, n - len(x)), (0, 0)), mode="edge"))
+    n, d = x.shape
+    zeros = np.pad(np.asarray(x), ((0, 0), (0, DIMENSIONS - d)))
+    return jax.device_put(np.pad(zeros, ((0, _next(n) - n), (0, 0)), mode="edge"))
 
 
-def _next(sizes: tuple[int, ...], size: int) -> int:
-    return next(each for each in sizes if size <= each)
+def _next(n: int) -> int:
+    return next(each for each in POINTS if n <= each)

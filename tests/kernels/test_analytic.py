@@ -44,10 +44,7 @@ def test_analytic_kernel_keeps_single_precision() -> None:
 
 
 def monte_carlo(network: Network, x: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """K₀ of independent draws from its definition, shape (draws, n, n).
-
-    Run without compiling, which would take longer than all the rest.
-    """
+    """K₀ of independent draws from its definition, shape (draws, n, n)."""
     random = np.random.default_rng(seed)
     shapes = jax.eval_shape(network.init, jax.random.key(0))
     params = jax.tree.map(
@@ -57,8 +54,7 @@ def monte_carlo(network: Network, x: np.ndarray, draws: int, seed: int) -> np.nd
     def gradient(theta: Any, point: Any) -> Any:
         return jax.grad(lambda each: network.apply(each, point[None])[0])(theta)
 
-    with jax.disable_jit():
-        gradients = jax.vmap(jax.vmap(gradient, (None, 0)), (0, None))(params, jnp.asarray(x))
+    gradients = jax.jit(jax.vmap(jax.vmap(gradient, (None, 0)), (0, None)))(params, jnp.asarray(x))
     leaves = [np.asarray(leaf).reshape(draws, len(x), -1) for leaf in jax.tree.leaves(gradients)]
     return sum(leaf @ leaf.transpose(0, 2, 1) for leaf in leaves)
 
