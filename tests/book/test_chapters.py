@@ -79,7 +79,7 @@ def ended(executed: Path, stem: str) -> Path:
 
 
 class SavingOnce(NBClientEngine):
-    """papermill's own engine, which saves a notebook twice a cell: 6 s of a chapter in all."""
+    """papermill's own engine without its saving around each cell, which takes 6 s a chapter."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:

@@ -46,6 +46,13 @@ def test_few_points_share_programs() -> None:
     assert programs(lambda: grams([(65, 2)], 3)) >= 2
 
 
+def test_a_network_called_by_itself_is_one_program() -> None:
+    network = networks.fully_connected(3, (11, 13), "tanh", biases=True)
+    theta, x = network.init(jax.random.key(0)), jnp.asarray(points(7))
+    assert programs(lambda: network.apply(theta, x)) == 1
+    assert programs(lambda: network.apply(theta, x)) == 0
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ["erf", "relu"])
 @pytest.mark.parametrize(("n", "k", "d"), [(1, 300, 1), (17, 5, 3), (200, 70, 16), (257, 3, 17)])
