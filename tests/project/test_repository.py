@@ -44,6 +44,23 @@ def make(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", *args], cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+LAYOUT = {
+    *("_config.yml", "_toc.yml", "README.md", "chapters", "ntklib", "tests", "environment.yml"),
+    # what a tool or a convention asks for
+    *(".ci", ".github", ".gitignore", "_ext", "_setup", "_static", "benchmarks", "findings"),
+    *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-text"),
+    *("Makefile", "postBuild", "pyproject.toml", "uv.lock"),
+}
+
+
+def test_nothing_else_is_kept_at_the_top() -> None:
+    """No download that a command left there, above all."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no clone")
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {name.split("/")[0] for name in kept.stdout.splitlines()} == LAYOUT
+
+
 # ---- environment -------------------------------------------------------------------------------
 
 
