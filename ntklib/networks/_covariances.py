@@ -16,6 +16,7 @@ Unit vectors are rounded, so that an angle is known to about ε. The erf kernel 
 """
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -34,37 +35,41 @@ rows a cache has the same few places for: turned, such a tile takes half as long
 def gram(layers: Layers) -> _programs.Gram:
     """Returns the kernel of two sets of points; of a set with itself it computes half."""
 
-    def kernel(x1: Float[Array, "n D"], x2: Float[Array, "k D"], d: Any) -> Float[Array, "n k"]:
-        if x1 is x2:
-            return _among(layers, *_directions.polar(x1, d))
-        return _between(layers, *_directions.polar(x1, d), *_directions.polar(x2, d))
+    def between(first: PyTree, second: PyTree) -> Array:
+        return _between(layers, *first, *second)
 
-    return _programs.shared(kernel)
+    def among(points: PyTree) -> Array:
+        return _among(layers, *points)
+
+    return _programs.shared(_directions.polar, between, among)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _among(layers: Layers, unit: Array, a: Array) -> Float[Array, "n n"]:
-    return _tiles.among(functools.partial(_pairs, layers), _points(layers, unit, a), SIDE)
+    points = _points(unit, layers.profile(a))
+    return _tiles.among(functools.partial(_pairs, layers, False), points, SIDE)
 
 
 @_among.defjvp
 def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
     # K is symmetric: its change is the one that the rows' points make, and that one turned.
-    points = _points(layers, *primals)
-    half = _change(layers, points, tangents, points)
+    half = _change(layers, primals, tangents, primals)
     return _among(layers, *primals), half + half.T
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _between(layers: Layers, unit: Array, a: Array, other: Array, b: Array) -> Float[Array, "n k"]:
-    first, second = _points(layers, unit, a), _points(layers, other, b, start=len(a))
-    return _tiles.between(functools.partial(_pairs, layers), first, second, SIDE)
+    n, few = len(a), len(a) * len(b) <= _programs.ENTRIES
+    profile = layers.profile(jnp.concatenate([a, b]))  # in one, which compiles sooner
+    first = _points(unit, jax.tree.map(lambda v: v[:n], profile))
+    second = _points(other, jax.tree.map(lambda v: v[n:], profile), start=n)
+    side = math.isqrt(_programs.ENTRIES) if few else SIDE
+    return _tiles.between(functools.partial(_pairs, layers, few), first, second, side)
 
 
 @functools.partial(_between.defjvp, symbolic_zeros=True)
 def _between_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    unit, a, other, b = primals
-    first, second = _points(layers, unit, a), _points(layers, other, b, start=len(a))
+    first, second = primals[:2], primals[2:]
     changes = []  # one at least, or JAX asks for none
     if _moves(tangents[:2]):
         changes.append(_change(layers, first, tangents[:2], second))
@@ -78,28 +83,33 @@ def _moves(tangents: Any) -> bool:
     return not all(isinstance(each, SymbolicZero) for each in tangents)
 
 
-def _change(layers: Layers, moving: PyTree, tangents: Any, others: PyTree) -> Float[Array, "n k"]:
-    """Returns how the kernel changes with the rows' points."""
-    tile = functools.partial(_half, layers)
-    return _tiles.differentiable(tile, (moving, tangents), others, SIDE)
+def _change(layers: Layers, moving: Any, tangents: Any, others: Any) -> Float[Array, "n k"]:
+    """Returns how the kernel changes with the rows' points, which may be the columns' too."""
+    (unit, a), (other, b) = moving, others
+    profile, slopes = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
+    rows = _points(unit, profile), slopes, tangents
+    columns = _points(other, layers.profile(b), start=0 if others is moving else len(a))
+    return _tiles.differentiable(functools.partial(_half, layers), rows, columns, SIDE)
 
 
-def _points(layers: Layers, unit: Array, a: Array, start: int = 0) -> PyTree:
-    """Returns unit vectors, numbers, and the profiles with their slopes."""
-    profile = jax.jvp(layers.profile, (a,), (jnp.ones_like(a),))
-    return unit, jnp.arange(start, start + len(a)), *profile
+def _points(unit: Array, profile: PyTree, start: int = 0) -> PyTree:
+    """Returns what a tile is computed of: unit vectors, the points' numbers, and profiles."""
+    return unit, jnp.arange(start, start + len(unit)), profile
 
 
-def _pairs(layers: Layers, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
-    """Returns the kernel of a tile."""
-    (x, i, p, _), (y, j, q, _) = rows, columns
-    m, sign = _directions.separation(x, y, i[:, None] == j[None])
+def _pairs(layers: Layers, few: bool, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
+    """Returns the kernel of a tile, of few points by what compiles sooner."""
+    (x, i, p), (y, j, q) = rows, columns
+    if few and x.shape[1] <= _directions.FEW:
+        m, sign = _directions.separation_of_few(x, y)
+    else:
+        m, sign = _directions.separation(x, y, i[:, None] == j[None])
     return layers.entries(m, sign, _down(p), _across(q))
 
 
 def _half(layers: Layers, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
     """Returns how a tile changes with the rows' points alone, whose tangents come along."""
-    ((x, i, p, p_dot), (x_dot, a_dot)), (y, j, q, _) = rows, columns
+    ((x, i, p), p_dot, (x_dot, a_dot)), (y, j, q) = rows, columns
     m, sign = _directions.separation(x, y, i[:, None] == j[None])
     _, by_cosine, by_a = layers.slopes(m, sign, _down(p), _across(q), _down(p_dot))
     return by_cosine * (x_dot @ y.T) + by_a * a_dot[:, None]

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 FEW = 16
@@ -16,35 +17,42 @@ CHUNK = 16
 """Least terms of an inner product that are added one by one; chunks are added in pairs. Of unit
 vectors √d terms round as much, whatever the dimension d."""
 
+AnyArray = Array | np.ndarray
 
-def polar(x: Float[Array, "n D"], d: Any) -> tuple[Float[Array, "n D"], Float[Array, " n"]]:
-    """Returns unit vectors and |x|/√d, without overflow; 0 and 0 for a point at 0."""
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=1))
-    mantissa, _ = jnp.frexp(largest)
-    scale = jnp.where(largest > 0, largest / jnp.where(largest > 0, mantissa, 1), 1)
+
+def polar(x: Float[AnyArray, "n d"]) -> tuple[Float[AnyArray, "n d"], Float[AnyArray, " n"]]:
+    """Returns unit vectors and |x|/√d, without overflow; 0 and 0 for a point at 0.
+
+    NumPy's of a NumPy array: of few points it is done before a program would be compiled.
+    """
+    xp: Any = np if isinstance(x, np.ndarray) else jnp
+    still = x if xp is np else jax.lax.stop_gradient(x)
+    largest = xp.max(xp.abs(still), axis=1)
+    mantissa, _ = xp.frexp(largest)
+    scale = xp.where(largest > 0, largest / xp.where(largest > 0, mantissa, 1), 1)
     scaled = x / scale[:, None]
     squares = scaled * scaled
     while squares.shape[1] > 1:  # in pairs, where one by one many terms lose digits
-        half = (squares.shape[1] + 1) // 2
-        rest = jnp.pad(squares[:, half:], ((0, 0), (0, 2 * half - squares.shape[1])))
-        squares = squares[:, :half] + rest
+        if squares.shape[1] % 2:
+            squares = xp.pad(squares, ((0, 0), (0, 1)))
+        half = squares.shape[1] // 2
+        squares = squares[:, :half] + squares[:, half:]
     some = squares[:, 0] > 0
-    square = jnp.where(some, squares[:, 0], 1)
-    length = jnp.where(some, scale * jnp.sqrt(square / d), 0)
-    return scaled / jnp.sqrt(square)[:, None], length
+    square = xp.where(some, squares[:, 0], 1)
+    length = xp.where(some, scale * xp.sqrt(square / x.shape[1]), 0)
+    return scaled / xp.sqrt(square)[:, None], length
 
 
 @jax.custom_jvp
 def separation(x: Array, y: Array, same: Array) -> tuple[Array, Array]:
     """Returns 1 − |cos φ| and the sign of cos φ, of unit vectors; `same` tells who is who."""
-    one = jnp.ones((), x.dtype)
     if x.shape[1] <= FEW:
         nothing = jnp.zeros(same.shape, x.dtype)
         halves = [jnp.pad(v.T, ((0, v.shape[1] % 2), (0, 0))) for v in (x, y)]
         parts = tuple(v.reshape(2, -1, v.shape[1]) for v in halves)
-        (minus, plus), _ = jax.lax.scan(_more_dimensions, (nothing, nothing), parts)
-        return jnp.minimum(minus, plus) / 2, jnp.where(minus <= plus, one, -one)
+        return _nearer(*jax.lax.scan(_more_dimensions, (nothing, nothing), parts)[0])
     cosine = _inner(x, y)
+    one = jnp.ones((), x.dtype)
 
     def sign() -> Array:
         return jnp.where(cosine < 0, -one, one)
@@ -65,6 +73,21 @@ def _separation_jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
     (x, y, _), (x_dot, y_dot, _) = primals, tangents
     m, sign = separation(*primals)
     return (m, sign), (-sign * (x_dot @ y.T + x @ y_dot.T), jnp.zeros_like(sign))
+
+
+def separation_of_few(x: Array, y: Array) -> tuple[Array, Array]:
+    """Returns what `separation` does in few dimensions, without derivatives.
+
+    Its program compiles in half the time and runs for twice as long.
+    """
+    nothing = jnp.zeros((len(x), len(y)), x.dtype)
+    return _nearer(*_more_dimensions((nothing, nothing), (x.T, y.T))[0])
+
+
+def _nearer(minus: Array, plus: Array) -> tuple[Array, Array]:
+    """Returns 1 − |cos φ| and the sign of cos φ, of |x − y|² and |x + y|²."""
+    one = jnp.ones((), minus.dtype)
+    return jnp.minimum(minus, plus) / 2, jnp.where(minus <= plus, one, -one)
 
 
 def _more_dimensions(squares: tuple[Array, Array], parts: Any) -> tuple[Any, None]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from ntklib.networks import _calls
 
@@ -21,7 +21,7 @@ POINTS = (64, 256, 1024, 4096)
 computing."""
 
 ENTRIES = 2**18
-"""Of the largest matrix that is computed in such a size: some milliseconds."""
+"""Of the largest matrix that is computed in such a size, in some milliseconds."""
 
 DIMENSIONS = 16
 """Dimensions that points of fewer are brought to: up to there distances are sums, a small part of
@@ -35,21 +35,32 @@ def compiled(gram: Gram) -> Gram:
     return lambda x1, x2: among(x1) if x1 is x2 else between(x1, x2)
 
 
-def shared(gram: Callable[[Array, Array, Any], Array]) -> Gram:
+def shared(
+    prepared: Callable[[Any], PyTree],
+    between: Callable[[PyTree, PyTree], Array],
+    among: Callable[[PyTree], Array],
+) -> Gram:
     """Compiles a kernel once for many shapes of few points.
 
     Args:
-      gram: (x, x', d) ↦ the Gram matrix of points of d dimensions, which zeros may follow.
+      prepared: x ↦ the arrays that a kernel is computed of, with a leading axis of points: NumPy's
+        of a NumPy array. Zeros may follow on a second axis.
+      between: (prepared x, prepared x') ↦ the Gram matrix.
+      among: the same of one set of points, symmetric.
     """
-    between, among = jax.jit(gram), jax.jit(lambda x, d: gram(x, x, d))
+    of_prepared, alone = jax.jit(between), jax.jit(lambda x: among(prepared(x)))
+    pairs = jax.jit(lambda x1, x2: between(prepared(x1), prepared(x2)))
 
     def kernel(x1: Float[Array, "n d"], x2: Float[Array, "k d"]) -> Float[Array, "n k"]:
-        d = x1.shape[1]
         if not _few(x1, x2):
-            return among(x1, d) if x1 is x2 else between(x1, x2, d)
-        found = among(_padded(x1), d) if x1 is x2 else between(_padded(x1), _padded(x2), d)
+            return alone(x1) if x1 is x2 else pairs(x1, x2)
+        with np.errstate(all="ignore"):  # as in JAX
+            first, second = (prepared(np.asarray(x)) for x in (x1, x2))
         # To slice a JAX array, or to make one by `jnp.asarray`, compiles a program for each shape.
-        return jax.device_put(np.asarray(found)[: len(x1), : len(x2)])
+        found = np.asarray(of_prepared(_padded(first), _padded(second)))[: len(x1), : len(x2)]
+        if x1 is x2:  # where both halves may be rounded differently
+            found = np.where(np.tri(len(x1), k=-1, dtype=bool), found.T, found)
+        return jax.device_put(found)
 
     return kernel
 
@@ -63,10 +74,16 @@ def _few(*points: Any) -> bool:
     return math.prod(_next(len(x)) for x in points) <= ENTRIES
 
 
-def _padded(x: Float[Array, "n d"]) -> Float[Array, "N D"]:
-    n, d = x.shape
-    zeros = np.pad(np.asarray(x), ((0, 0), (0, DIMENSIONS - d)))
-    return jax.device_put(np.pad(zeros, ((0, _next(n) - n), (0, 0)), mode="edge"))
+def _padded(arrays: PyTree) -> PyTree:
+    """Returns arrays of few points with the last point repeated, and zeros after coordinates."""
+
+    def one(v: np.ndarray) -> Array:
+        rest = [(0, DIMENSIONS - length) for length in v.shape[1:]]
+        wide = np.pad(v, [(0, 0), *rest])
+        rows = (0, _next(len(v)) - len(v))
+        return jax.device_put(np.pad(wide, [rows, *[(0, 0)] * len(rest)], mode="edge"))
+
+    return jax.tree.map(one, arrays)
 
 
 def _next(n: int) -> int:

@@ -41,9 +41,9 @@ def grams(shapes: list[tuple[int, int]], others: int) -> None:
 
 def test_few_points_share_programs() -> None:
     shapes = list(itertools.product((3, 30, 64), (2, 3, 16)))
-    assert programs(lambda: grams(shapes[:1], 16)) >= 2
+    assert programs(lambda: grams(shapes[:1], 16)) == 1
     assert programs(lambda: grams(shapes, 3)) == 0
-    assert programs(lambda: grams([(65, 2)], 3)) >= 2
+    assert programs(lambda: grams([(65, 2)], 3)) == 2
 
 
 def test_a_network_called_by_itself_is_one_program() -> None:
