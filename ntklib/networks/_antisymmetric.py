@@ -1,14 +1,21 @@
 """Antisymmetric initialization, of any network."""
 
+import functools
 import math
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import _arguments
 from ntklib.networks import _network
 from ntklib.networks._layers import Affine
 from ntklib.networks._network import Network
+
+SMALL = 2**20
+"""Parameters times points up to which both halves are evaluated as one: the program of a flow
+compiles in four fifths of the time, where a larger one would run for longer."""
 
 
 def antisymmetric(network: Network) -> Network:
@@ -47,9 +54,16 @@ def _antisymmetric(network: Network) -> Network:
         params = network.init(_arguments.key("key", key))
         return {"plus": params, "minus": params}
 
+    @functools.partial(jax.jit, inline=True)
     def apply(params: PyTree, x: Float[Array, "n d"]) -> Float[Array, "n *o"]:
-        difference = network.apply(params["plus"], x) - network.apply(params["minus"], x)
-        return difference / math.sqrt(2)
+        halves = params["plus"], params["minus"]
+        # A network whose layers aren't known may have operations that aren't for several at once.
+        if network.forward is not None and _network.count(halves[0]) * len(x) <= SMALL:
+            together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *halves)
+            plus, minus = jax.vmap(network.apply, (0, None))(together, x)
+        else:
+            plus, minus = (network.apply(half, x) for half in halves)
+        return (plus - minus) / math.sqrt(2)
 
     def forward(params: PyTree, x: Float[Array, "n d"], affine: Affine) -> Float[Array, "n *o"]:
         assert network.forward is not None  # noqa: S101  # see below

@@ -13,7 +13,7 @@ from refusals import refused
 from scipy import signal, stats
 
 from ntklib import kernels, networks
-from ntklib.networks import _layers
+from ntklib.networks import _antisymmetric, _layers, _network
 from ntklib.networks.activations import ACTIVATIONS
 
 
@@ -104,6 +104,21 @@ def test_antisymmetric_start_is_zero_and_keeps_the_kernel(case: Case) -> None:
     moved = {"plus": jax.tree.map(lambda leaf: 2 * leaf, params), "minus": params}
     half = network.apply(moved["plus"], x) - network.apply(params, x)
     np.testing.assert_allclose(twin.apply(moved, x), half / np.sqrt(2), rtol=1e-13)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_an_antisymmetric_network_is_the_same_of_few_and_many_points(beyond: int) -> None:
+    """Both halves are evaluated as one, or one after the other."""
+    network = networks.fully_connected(2, (4,), "erf", biases=True)
+    twin, plus, minus = (
+        networks.antisymmetric(network), *(network.init(jax.random.key(seed)) for seed in (0, 1))
+    )  # fmt: skip
+    x = jnp.asarray(points(_antisymmetric.SMALL // 17 + beyond, 2))
+    assert _network.count(plus) == 17
+    expected = (network.apply(plus, x) - network.apply(minus, x)) / np.sqrt(2)
+    found = twin.apply({"plus": plus, "minus": minus}, x)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    assert jnp.all(twin.apply({"plus": plus, "minus": plus}, x) == 0)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
