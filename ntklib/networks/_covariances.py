@@ -33,7 +33,7 @@ rows a cache has the same few places for: turned, such a tile takes half as long
 
 
 def gram(layers: Layers) -> _programs.Gram:
-    """Returns the kernel of two sets of points; of a set with itself it computes half."""
+    """Returns the kernel of two sets of points; of many points with themselves it computes half."""
 
     def between(first: PyTree, second: PyTree) -> Array:
         return _between(layers, *first, *second)
@@ -59,7 +59,8 @@ def _among_jvp(layers: Layers, primals: Any, tangents: Any) -> tuple[Array, Arra
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _between(layers: Layers, unit: Array, a: Array, other: Array, b: Array) -> Float[Array, "n k"]:
-    n, few = len(a), len(a) * len(b) <= _programs.ENTRIES
+    n, dimensions = unit.shape
+    few = n * len(b) <= _programs.ENTRIES and dimensions <= _directions.FEW
     profile = layers.profile(jnp.concatenate([a, b]))  # in one, which compiles sooner
     first = _points(unit, jax.tree.map(lambda v: v[:n], profile))
     second = _points(other, jax.tree.map(lambda v: v[n:], profile), start=n)
@@ -100,7 +101,7 @@ def _points(unit: Array, profile: PyTree, start: int = 0) -> PyTree:
 def _pairs(layers: Layers, few: bool, rows: PyTree, columns: PyTree) -> Float[Array, "n k"]:
     """Returns the kernel of a tile, of few points by what compiles sooner."""
     (x, i, p), (y, j, q) = rows, columns
-    if few and x.shape[1] <= _directions.FEW:
+    if few:
         m, sign = _directions.separation_of_few(x, y)
     else:
         m, sign = _directions.separation(x, y, i[:, None] == j[None])

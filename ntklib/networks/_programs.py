@@ -55,9 +55,10 @@ def shared(
         if not _few(x1, x2):
             return alone(x1) if x1 is x2 else pairs(x1, x2)
         with np.errstate(all="ignore"):  # as in JAX
-            first, second = (prepared(np.asarray(x)) for x in (x1, x2))
+            first = _padded(prepared(np.asarray(x1)))
+            second = first if x1 is x2 else _padded(prepared(np.asarray(x2)))
         # To slice a JAX array, or to make one by `jnp.asarray`, compiles a program for each shape.
-        found = np.asarray(of_prepared(_padded(first), _padded(second)))[: len(x1), : len(x2)]
+        found = np.asarray(of_prepared(first, second))[: len(x1), : len(x2)]
         if x1 is x2:  # where both halves may be rounded differently
             found = np.where(np.tri(len(x1), k=-1, dtype=bool), found.T, found)
         return jax.device_put(found)

@@ -251,6 +251,14 @@ def test_tiles_make_the_same_matrix_and_gradient_as_neural_tangents() -> None:
         np.testing.assert_allclose(alone, twice, atol=1e-12)
 
 
+def test_points_of_many_dimensions_are_taken_in_tiles() -> None:
+    """However few they are: what a tile holds grows with the dimensions."""
+    x, y = (jnp.asarray(np.random.default_rng(k).standard_normal((500, 17))) for k in (0, 1))
+    kernel = jax.jit(networks.fully_connected(17, (1,), "relu").kernel)
+    memory: Any = kernel.lower(x, y).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 500 * 500 * x.dtype.itemsize
+
+
 def test_the_larger_set_of_points_may_move_alone() -> None:
     """Points are told from those beside them by numbers, which a larger set could run into."""
     _neural_tangents.load()
