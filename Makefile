@@ -58,6 +58,10 @@ PYTEST := OPENBLAS_NUM_THREADS=1 $(RUN) pytest $(PARALLEL)
 
 .PHONY: test
 test: lint ## lint, then test the library, the project, the book and every chapter (ARGS for pytest)
+	$(PYTEST) -m "not long" $(ARGS)
+
+.PHONY: thorough
+thorough: lint ## lint, then every test: further cases, and faults planted in tools (ARGS for pytest)
 	$(PYTEST) $(ARGS)
 
 .PHONY: browser-test
@@ -65,8 +69,8 @@ browser-test: book ## build the book and check every page of it in a Chromium (A
 	NTKLIB_SITE=_build/html $(RUN) pytest -m browser $(ARGS)
 
 .PHONY: quick
-quick: setup ## test the library and the project alone, without chapters, book and benchmarks
-	$(PYTEST) -m "not chapter and not book and not bench" $(ARGS)
+quick: setup ## test the library and the project alone, without chapters, book and long tests
+	$(PYTEST) -m "not chapter and not book and not long" $(ARGS)
 
 # In an environment of its own: .venv and uv.lock stay as they are. A chapter's kernel is its Python's.
 NEWEST := .tools/newest

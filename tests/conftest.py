@@ -10,6 +10,7 @@ import jax
 import jaxtyping
 import matplotlib
 import pytest
+import tiers
 import xla
 import yaml
 from places import ROOT
@@ -44,10 +45,12 @@ CHAPTERS = "test_chapters.py"
 CHAPTER = f"{CHAPTERS}::test_chapter["
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets the chapters come first, the longest of them before."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    longest = [Path(name).name for name in config["sphinx"]["config"]["companion_longest"]]
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks long tests, and lets the chapters come first, the longest of them before."""
+    tiers.mark(items, whole=not any("::" in given for given in config.args))
+    book = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    longest = [Path(name).name for name in book["sphinx"]["config"]["companion_longest"]]
 
     def rank(item: pytest.Item) -> int:
         if CHAPTER not in item.nodeid:

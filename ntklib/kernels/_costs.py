@@ -1,5 +1,6 @@
 """What the routes to an empirical tangent kernel cost: sizes, operations, bytes, pieces."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +9,12 @@ from typing import Any
 
 import jax
 import jax.extend.core
+import jax.numpy as jnp
 from jaxtyping import Array, PyTree
+
+REMEMBERED = 64
+"""Networks, with the shapes of their parameters and points, whose sizes are kept: finding them
+traces the network, which takes longer than the kernel of a small one."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,26 @@ def numbers_per_point(apply: Callable[..., Array], params: PyTree, x: Array) -> 
     Results of another shape than every operand's are counted: what stays in place or is computed
     entry by entry is fused with what it comes from.
     """
+    return _numbers_per_point(apply, *abstract(params), x.shape[1:], x.dtype)
+
+
+def abstract(tree: PyTree) -> tuple[Any, tuple[jax.ShapeDtypeStruct, ...]]:
+    """Returns the structure of a tree, and the shapes and types of its arrays: both hashable."""
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, tuple(
+        jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves
+    )
+
+
+@functools.lru_cache(REMEMBERED)
+def _numbers_per_point(
+    apply: Callable[..., Array],
+    structure: Any,
+    leaves: tuple[jax.ShapeDtypeStruct, ...],
+    point: tuple[int, ...],
+    dtype: Any,
+) -> int:
+    params = jax.tree.unflatten(structure, leaves)
 
     def made(jaxpr: Any) -> int:
         total = 0
@@ -58,7 +84,7 @@ def numbers_per_point(apply: Callable[..., Array], params: PyTree, x: Array) -> 
         return total
 
     def evaluated(n: int) -> int:
-        points = jax.ShapeDtypeStruct((n, *x.shape[1:]), x.dtype)
+        points = jax.ShapeDtypeStruct((n, *point), dtype)
         return made(jax.make_jaxpr(apply)(params, points).jaxpr)
 
     n = 10_007  # which no axis of a layer has by chance

@@ -27,14 +27,13 @@ def kernel_distances(
     Of each K, a Gram matrix at the nodes, one distance a draw, shape (b,).
     """
     _parameters.dtype_of(params, mixed=True)
-    distances: dict[str, list[Array]] = {name: [] for name in grams}
+    all_grams, found = jnp.stack(list(grams.values())), []
     on_host = jax.device_get(params)  # whose slices cost no compilation
     for draw in range(_parameters.draw_count(params)):
-        theta_0 = _parameters.draw(on_host, draw)
+        theta_0 = jax.tree.map(lambda leaf, draw=draw: leaf[draw], on_host)
         at_start = _gram.empirical(network, theta_0, measure.nodes)
-        for name, gram in grams.items():
-            distances[name].append(_gram.distance(gram, at_start, measure))
-    return {name: jnp.stack(found) for name, found in distances.items()}
+        found.append(_gram.distance(all_grams, at_start[None], measure))
+    return dict(zip(grams, jnp.stack(found, axis=1), strict=True))
 
 
 def initial_kernels(
@@ -48,9 +47,9 @@ def initial_kernels(
     r"""The tangent kernels K₀ of independent initializations, for many draws at few points.
 
     Entry [b] is `kernels.empirical(network, init(keys[b]), x)` up to rounding, with the keys of
-    `jax.random.split(key, draws)`. What `empirical` plans anew at every call is compiled once here,
-    so a draw of a small network takes a millisecond; there is no memory budget, and the factors of
-    all points are held at once. θ₀ is drawn, used and dropped, one draw after the other.
+    `jax.random.split(key, draws)`. What are several steps in `empirical` is one program here, so a
+    draw of a small network takes a millisecond; there is no memory budget, and the factors of all
+    points are held at once. θ₀ is drawn, used and dropped, one draw after the other.
 
     Args:
       network: a `Network`, or any (θ, x) ↦ f(x; θ) that returns shape (q,) for x of shape (q, d).

@@ -21,6 +21,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree
 
 from ntklib import _device
+from ntklib.kernels import _costs
 from ntklib.kernels._costs import Shape
 from ntklib.networks import _network
 from ntklib.networks._layers import Layer, Window, affine
@@ -66,20 +67,32 @@ def layer_shapes(forward: Callable[..., Array], params: PyTree, x: Array) -> lis
     Raises:
       ValueError: forward doesn't pass each parameter through `affine` exactly once.
     """
+    return list(_layer_shapes(forward, *_costs.abstract(params), x.shape[1:], x.dtype))
+
+
+@functools.lru_cache(_costs.REMEMBERED)
+def _layer_shapes(
+    forward: Callable[..., Array],
+    structure: Any,
+    leaves: tuple[jax.ShapeDtypeStruct, ...],
+    point: tuple[int, ...],
+    dtype: Any,
+) -> tuple[Shape, ...]:
+    params = jax.tree.unflatten(structure, leaves)
     recorder = _Recorder()
 
     def features(theta: PyTree, z: Array) -> list[Array]:
         forward(theta, z, recorder)
         return [_features(a, w) for a, w in zip(recorder.inputs, recorder.windows, strict=True)]
 
-    seen = jax.eval_shape(features, params, x[:1])
+    seen = jax.eval_shape(features, params, jax.ShapeDtypeStruct((1, *point), dtype))
     held = _network.count(params)
     if recorder.parameters != held:
         raise ValueError(
             f"network.forward passes {recorder.parameters} parameters through affine(), and there "
             f"are {held}: pass each layer through it once, or use method='jacobian'."
         )
-    return [
+    return tuple(
         Shape(
             features=a.shape[0] + (bias > 0),
             units=d.shape[0] if d.ndim == a.ndim else 1,
@@ -88,7 +101,7 @@ def layer_shapes(forward: Callable[..., Array], params: PyTree, x: Array) -> lis
             bias=bias,
         )
         for a, d, (scale, bias) in zip(seen, recorder.outputs, recorder.terms, strict=True)
-    ]
+    )
 
 
 @functools.partial(jax.jit, static_argnames=("forward", "as_gradients"))

@@ -161,13 +161,13 @@ def _gaussian(first: Array, second: Array, scale: Array) -> Float[Array, "n k"]:
 
 
 def distance(
-    gram_1: Float[Array, "*b q q"], gram_2: Float[Array, "*b q q"], measure: Measure
+    gram_1: Float[Array, "*#b q q"], gram_2: Float[Array, "*#b q q"], measure: Measure
 ) -> Float[Array, "*b"]:
     r"""The distance $\|K - L\|_{L^2(\rho\otimes\rho)} = (\sum_{ij} w_i w_j (K-L)_{ij}^2)^{1/2}$.
 
     Args:
       gram_1: K at the measure's nodes, one or several, shape (..., q, q).
-      gram_2: L at the measure's nodes, as many.
+      gram_2: L at the measure's nodes, as many, or with axes of length 1 for all of them.
       measure: ρ.
 
     Returns:

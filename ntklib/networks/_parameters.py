@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
@@ -21,17 +20,18 @@ def dtype_of(params: PyTree, *, mixed: bool = False) -> Any:
     leaves = jax.tree.leaves_with_path(params)
     if not leaves:
         raise ValueError("params holds no arrays: pass the initial parameters θ₀.")
+    kinds = []
     for path, leaf in leaves:
         if not isinstance(leaf, jax.Array | np.ndarray | np.generic | complex | float | int):
             raise TypeError(
                 f"params must hold arrays only, but {jax.tree_util.keystr(path) or 'it'} is a "
                 f"{type(leaf).__name__}: {SPLIT}"
             )
-        _checks.real_array("params", leaf)
-    kinds = [str(jnp.asarray(leaf).dtype) for _, leaf in leaves]
+        kinds.append(_checks.real_array("params", leaf).dtype)
     if len(set(kinds)) > 1 and not mixed:
-        raise TypeError(f"params must be of one floating-point type, got {sorted(set(kinds))}.")
-    return jnp.asarray(leaves[0][1]).dtype
+        names = sorted({str(kind) for kind in kinds})
+        raise TypeError(f"params must be of one floating-point type, got {names}.")
+    return kinds[0]
 
 
 def starts(network: Network, keys: Array) -> PyTree:

@@ -52,6 +52,27 @@ def test_after_training_the_halves_of_an_antisymmetric_network_differ() -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+def test_a_network_is_traced_for_its_first_draw_alone() -> None:
+    """Finding out what a kernel costs takes longer than the kernel of a small network."""
+    network = networks.fully_connected(3, (5,), "erf", biases=True)
+    traced = []
+
+    def apply(theta: Any, x: Any) -> Any:
+        traced.append(x.shape)
+        return network.apply(theta, x)
+
+    first, second = (network.init(jax.random.key(seed)) for seed in (0, 1))
+    x, more = jnp.asarray(points(4)), jnp.asarray(points(5))
+    kernels.empirical(apply, first, x)
+    seen = len(traced)
+    np.testing.assert_allclose(
+        kernels.empirical(apply, second, x), kernels.empirical(network, second, x), rtol=1e-12
+    )
+    assert len(traced) == seen > 0
+    kernels.empirical(apply, first, more)  # of another shape
+    assert len(traced) > seen
+
+
 def test_an_apply_alone_is_enough() -> None:
     network = networks.fully_connected(3, (7,), "relu")
     params = network.init(jax.random.key(0))

@@ -75,9 +75,12 @@ def test_distance_of_rank_one_kernels() -> None:
         assert kernels.distance(jnp.outer(a, a), jnp.outer(a, a), measure) == 0
         several = jnp.stack([jnp.outer(a, a), jnp.outer(a, b)])
         found = kernels.distance(several, several[::-1] * 2, measure)
-        for one, first, second in zip(found, several, several[::-1], strict=True):
+        from_one = kernels.distance(several, 2 * several[:1], measure)
+        for i, (first, second) in enumerate(zip(several, several[::-1], strict=True)):
             alone = kernels.distance(first, 2 * second, measure)
-            assert float(one) == pytest.approx(float(alone), rel=1e-14)
+            assert float(found[i]) == pytest.approx(float(alone), rel=1e-14)
+            alone = kernels.distance(first, 2 * several[0], measure)
+            assert float(from_one[i]) == pytest.approx(float(alone), rel=1e-14)
 
 
 def test_bad_input_is_refused() -> None:

@@ -365,15 +365,17 @@ def test_workflows_only_call_make() -> None:
         assert all(re.fullmatch(r"make \w+ PYTHON=.*", command) for command in commands)
 
 
-def test_the_newest_packages_are_tried_every_week() -> None:
-    workflow = yaml.safe_load(read(".github/workflows/newest.yml"))
+@pytest.mark.parametrize("target", ["newest", "thorough"])
+def test_the_newest_packages_and_every_test_are_tried_every_week(target: str) -> None:
+    workflow = yaml.safe_load(read(f".github/workflows/{target}.yml"))
     assert set(workflow[True]) == {"schedule", "workflow_dispatch"}  # YAML 1.1 reads "on" as true
     (schedule,) = workflow[True]["schedule"]
     assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
-    _, python, command = workflow["jobs"]["newest"]["steps"]
-    assert command["run"].startswith("make newest ")
+    _, python, command = workflow["jobs"][target]["steps"]
+    assert command["run"].startswith(f"make {target} ")
     tested = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]["test"]["strategy"]
-    assert python["with"]["python-version"] == tested["matrix"]["python"][-1]
+    versions = tested["matrix"]["python"]
+    assert python["with"]["python-version"] in (versions[-1:] if target == "newest" else versions)
 
 
 def test_make_newest_uses_an_environment_of_its_own(tmp_path: Path) -> None:
