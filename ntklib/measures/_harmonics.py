@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import fft
 
 Numbers = TypeVar("Numbers", np.ndarray, jax.Array)
 
@@ -21,9 +22,10 @@ def fejer(count: int) -> tuple[np.ndarray, np.ndarray]:
     Unlike those of Gauss–Legendre rules, its weights have a formula that is exact to rounding.
     """
     phi = np.pi * (np.arange(count) + 0.5) / count
-    k = np.arange(1, count // 2 + 1)
-    weights = (1 - 2 * np.cos(2 * phi[:, None] * k) @ (1 / (4.0 * k**2 - 1))) / count
-    return np.pi * np.sin(phi / 2) ** 2, weights
+    # (1 − 2 Σ cos(2kφ)/(4k² − 1))/count, a sum of cosines of even frequencies.
+    amplitudes = np.zeros(count)
+    amplitudes[::2] = 1 / (1 - np.arange(0.0, count, 2.0) ** 2)
+    return np.pi * np.sin(phi / 2) ** 2, fft.dct(amplitudes, type=3) / count
 
 
 def angle_rule(d: int, count: int) -> tuple[np.ndarray, np.ndarray]:

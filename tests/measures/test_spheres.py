@@ -9,7 +9,7 @@ from refusals import refused
 from scipy.special import gamma
 
 from ntklib import measures
-from ntklib.measures import spheres
+from ntklib.measures import _harmonics, spheres
 
 KEY = jax.random.key(3)
 Q = 40_000
@@ -91,3 +91,13 @@ def test_refusals() -> None:
         spheres.angular_gaussian(jnp.diag(jnp.asarray([1.0, 0.0])), 10, KEY)
     with jax.enable_x64(False), refused("A quadrature rule needs float64"):
         spheres.uniform(2, 10, KEY)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64])
+def test_fejers_rule_integrates_polynomials_below_its_number_of_nodes(count: int) -> None:
+    """The mean of u^k over [−1, 1], to which [0, π] is stretched, is 1/(k + 1) or 0."""
+    angles, weights = _harmonics.fejer(count)
+    u = 1 - 2 * angles / np.pi
+    for k in range(count):
+        expected = 0 if k % 2 else 1 / (k + 1)
+        assert np.sum(weights * u**k) == pytest.approx(expected, abs=1e-15)
