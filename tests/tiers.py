@@ -64,7 +64,6 @@ FURTHER_CASES = (
     r"networks/test_weight_std.py::test_kernel_is_that_of_neural_tangents\[.*(relu|gelu)\]",
     r"networks/test_weight_std.py::test_mean_over_draws_is_the_kernel\[.*(relu|tanh).*",
     r"spectrum/test_sphere.py::test_eigenvalues_against_forty_digits\[100\]",
-    r"studies/test_cluster.py::test_a_killed_worker_costs_nothing_that_was_saved",
     r"studies/test_command.py::test_an_interrupted_study_goes_on",
     r"studies/test_costs.py::test_memory_of_kernel_flows.*",
     r"studies/test_named.py::test_every_architecture_takes_images\[.*depth [13]\]",

@@ -114,7 +114,7 @@ def test_pages_show_no_markup(book: Sphinx) -> None:
 
 def test_types_are_those_of_the_source(book: Sphinx) -> None:
     text = book.env.get_doctree("kernels").astext()
-    assert 'gram_1 (Float[Array, "*b q q"])' in text
+    assert 'gram_1 (Float[Array, "*#b q q"])' in text
     assert "network (Network | Apply)" in text
     assert "jaxtyping" not in text
 
